@@ -1,0 +1,41 @@
+# The only two ways to declare a target here, so that every one has the same warnings and includes.
+
+add_library(tokenbroker_warnings INTERFACE)
+target_compile_options(tokenbroker_warnings INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror
+  # g++ 12 reports these inside libstdc++ and Abseil where inlining hides what the code knows.
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-error=maybe-uninitialized -Wno-error=restrict>
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+
+# tokenbroker_library(NAME SOURCES a.cc b.cc DEPS tokenbroker::base absl::status)
+#
+# One static library for a folder; includes are written from service/ ("oauth/id_token.h").
+function(tokenbroker_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(tokenbroker_${name} STATIC ${ARG_SOURCES})
+  add_library(tokenbroker::${name} ALIAS tokenbroker_${name})
+  target_include_directories(tokenbroker_${name} PUBLIC ${PROJECT_SOURCE_DIR}/service)
+  target_link_libraries(tokenbroker_${name} PUBLIC ${ARG_DEPS} PRIVATE tokenbroker_warnings)
+endfunction()
+
+# tokenbroker_test(NAME SOURCES a_test.cc DEPS tokenbroker::oauth [LABELS unit] [ENVIRONMENT K=V] [NO_MAIN])
+#
+# One GoogleTest binary, registered as one ctest of that name. Label `unit` unless told otherwise.
+function(tokenbroker_test name)
+  cmake_parse_arguments(ARG "NO_MAIN" "TIMEOUT" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock tokenbroker_warnings)
+  if(NOT ARG_NO_MAIN)
+    target_link_libraries(${name} PRIVATE GTest::gmock_main)
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "${ARG_ENVIRONMENT}")
+endfunction()

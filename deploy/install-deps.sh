@@ -1,0 +1,45 @@
+#!/bin/sh
+# Installs what Token Broker needs from Debian 12 or 13. Asks nothing; does nothing when all is there.
+#
+#   deploy/install-deps.sh            what building needs
+#   deploy/install-deps.sh --tests    and what the demo and the tests need besides
+#
+# Works as root or through sudo. An existing node (any version from 18) is kept; Debian's is used otherwise.
+set -eu
+
+build="g++ cmake ninja-build ccache pkg-config ca-certificates git
+  libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libprotoc-dev grpc-proto
+  libabsl-dev libssl-dev libhiredis-dev libasio-dev libcurl4-openssl-dev libyaml-cpp-dev
+  nlohmann-json3-dev libspdlog-dev"
+tests="libgtest-dev libgmock-dev redis-server openssl curl python3 clang-format-19 clang-tidy-19
+  shellcheck chromium procps"
+
+wanted=$build
+if [ "${1:-}" = --tests ]; then
+  wanted="$build $tests"
+  command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
+elif [ $# -gt 0 ]; then
+  echo "usage: $0 [--tests]" >&2
+  exit 2
+fi
+
+missing=
+for package in $wanted; do
+  dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null 2>&1 || {
+    echo "$0: needs root or sudo to install:$missing" >&2
+    exit 1
+  }
+  as_root=sudo
+fi
+echo "Installing from Debian:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq
+# A redis-server that Debian would start as a service is not wanted: tests start their own.
+# shellcheck disable=SC2086  # the list is words
+$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >/dev/null
