@@ -1,0 +1,62 @@
+// The authorization request: what leaves by the browser (OIDC Core 3.1.2.1, 3.3.2.1).
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/secret.h"
+#include "oauth/response_type.h"
+#include "oauth/scopes.h"
+
+namespace tokenbroker::oauth {
+
+// PKCE (RFC 7636): the verifier stays here, the challenge goes out. Always S256.
+std::string CodeChallengeS256(std::string_view code_verifier);
+
+// Every value as it is to arrive; encoding is BuildAuthorizationUrl's work. Absent means not sent.
+struct AuthorizationRequest {
+  std::string client_id;
+  std::string redirect_uri;
+  ResponseType response_type;
+  ResponseMode response_mode = ResponseMode::kFormPost;
+  Scopes scopes;
+  Secret state;
+  Secret nonce;
+  std::string code_challenge;
+  std::optional<std::string> audience;      // Auth0
+  std::vector<std::string> resources;       // RFC 8707, repeated
+  std::optional<std::string> organization;  // Auth0
+  std::optional<std::string> invitation;    // Auth0
+  std::optional<std::string> login_hint;
+  std::optional<std::string> prompt;
+  std::optional<absl::Duration> max_age;  // sent as whole seconds; zero is not absent
+  std::vector<std::string> acr_values;
+  std::vector<std::string> ui_locales;
+  std::optional<std::string> id_token_hint;
+  std::map<std::string, std::string> extra_parameters;
+};
+
+// Whether the broker itself sets (or forbids) a parameter of this name, so that neither a caller
+// nor the configuration may pass it as an extra one: `state`, `request`, `code_challenge`, ….
+bool IsReservedParameter(std::string_view name);
+
+// Checks a redirect URI's form: absolute, https (or http on loopback, or a private-use scheme), no
+// fragment, no white space or control character (RFC 6749 section 3.1.2, RFC 8252).
+// Errors: INVALID_REQUEST with field `redirect_uri`.
+absl::Status CheckRedirectUri(std::string_view uri);
+
+// The URL to send the browser to. Parameters that the endpoint's own query has are kept; a name
+// that stands there and is set here too appears once, with the value from here. Percent-encoding is
+// RFC 3986's unreserved set, a space is %20. Errors: PARAMETER_RESERVED (metadata `parameter`) for
+// a reserved name in extra_parameters; PROVIDER_MISCONFIGURED where `authorization_endpoint` is no
+// absolute URL.
+absl::StatusOr<std::string> BuildAuthorizationUrl(std::string_view authorization_endpoint,
+                                                  const AuthorizationRequest& request);
+
+}  // namespace tokenbroker::oauth

@@ -1,0 +1,43 @@
+// The provider's metadata (OpenID Connect Discovery 1.0 section 3, RFC 8414).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace tokenbroker::oauth {
+
+struct ProviderMetadata {
+  std::string issuer;
+  std::string authorization_endpoint;
+  std::string token_endpoint;
+  std::string jwks_uri;
+  std::optional<std::string> userinfo_endpoint;
+  std::optional<std::string> revocation_endpoint;
+  std::optional<std::string> introspection_endpoint;
+  std::optional<std::string> end_session_endpoint;
+  std::optional<std::string> pushed_authorization_request_endpoint;
+  bool authorization_response_iss_parameter_supported = false;
+  // Empty where the document does not say.
+  std::vector<std::string> response_types_supported;
+  std::vector<std::string> response_modes_supported;
+  std::vector<std::string> token_endpoint_auth_methods_supported;
+  std::vector<std::string> id_token_signing_alg_values_supported;
+};
+
+enum class HttpScheme { kHttpsOnly, kHttpOnLoopbackToo };
+
+// Where an issuer's document is: `/.well-known/openid-configuration` after the issuer's path.
+std::string DiscoveryUrl(std::string_view issuer);
+
+// Reads a discovery document. `issuer` must equal the document's byte for byte.
+// Errors, all PROVIDER_MISCONFIGURED with metadata `member`: not JSON, a required member missing or
+// of the wrong type, another issuer, an endpoint that is not an absolute https URL (or has userinfo
+// or a fragment).
+absl::StatusOr<ProviderMetadata> ParseProviderMetadata(std::string_view json,
+                                                       std::string_view issuer, HttpScheme scheme);
+
+}  // namespace tokenbroker::oauth

@@ -1,0 +1,59 @@
+// The token endpoint's answer, read strictly (RFC 6749 sections 5.1 and 5.2).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/secret.h"
+#include "oauth/scopes.h"
+
+namespace tokenbroker::oauth {
+
+struct TokenResponse {
+  Secret access_token;
+  std::string token_type;                  // `Bearer`, in this spelling
+  std::optional<absl::Duration> lifetime;  // expires_in; absent or senseless: unknown
+  std::optional<Secret> refresh_token;     // absent, null and "" are alike: none
+  std::optional<Secret> id_token;
+  std::optional<Scopes> scopes;  // absent: as asked for; present and empty: nothing granted
+};
+
+// An HTTP answer, as far as these parsers look at it.
+struct HttpAnswer {
+  int status = 0;
+  std::string_view content_type;  // whole header value, "" where absent
+  std::string_view body;
+  std::optional<std::string_view> retry_after;
+};
+
+struct TokenResponseRules {
+  bool allow_missing_token_type = false;  // switches per provider
+  bool allow_other_content_types = false;
+};
+
+// Reads a 200 answer, and turns every other one into an error:
+//   invalid_grant → REAUTHORIZATION_REQUIRED; invalid_client, unauthorized_client →
+//   PROVIDER_REJECTED_CLIENT; access_denied and the like → PROVIDER_DENIED; 429 (and Auth0's 500
+//   `access_denied` with "limit") → PROVIDER_RATE_LIMITED with RetryInfo; 5xx,
+//   temporarily_unavailable → PROVIDER_UNAVAILABLE with RetryInfo; anything else →
+//   PROVIDER_RESPONSE_INVALID (metadata `check`).
+// The provider's `error` word goes into metadata `error` where it matches [a-z_]{1,64}.
+// `now` is for a Retry-After that is a date. Nothing of the body goes into a message.
+absl::StatusOr<TokenResponse> ParseTokenResponse(const HttpAnswer& answer,
+                                                 const TokenResponseRules& rules, absl::Time now);
+
+// The same table for answers of which only success or failure matters (revocation).
+absl::Status CheckEmptyAnswer(const HttpAnswer& answer, absl::Time now);
+
+// `Retry-After` in seconds or as an HTTP date, clamped to [1 s, 1 h]; nothing where it is
+// senseless.
+std::optional<absl::Duration> ParseRetryAfter(std::string_view value, absl::Time now);
+
+// The `exp` of an access token that happens to be a JWT, unverified: a hint for scheduling alone.
+std::optional<absl::Time> PeekExpiry(const Secret& access_token);
+
+}  // namespace tokenbroker::oauth

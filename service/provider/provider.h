@@ -1,0 +1,87 @@
+// One OpenID provider as the use cases see it: everything it can be asked, and nothing of how.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "base/json.h"
+#include "base/secret.h"
+#include "base/task.h"
+#include "jose/jws.h"
+#include "oauth/provider_metadata.h"
+#include "oauth/token_request.h"
+#include "oauth/token_response.h"
+
+namespace tokenbroker::provider {
+
+// The broker's registration at a provider, as far as requests to the provider need it.
+// Immutable; outlives every request that uses it.
+struct Registration {
+  std::string client_id;
+  // Tried in order: on `invalid_client` alone the next is tried, so that a secret is rotated at the
+  // provider with no failed call; never with an authorization code, which is sent once.
+  std::vector<oauth::ClientAuthentication> authentications;
+};
+
+// How strictly this provider is read; each switch loosens one pinned decision.
+struct ProviderRules {
+  absl::Duration clock_skew = absl::Seconds(60);
+  bool require_issuer_parameter = false;  // RFC 9207 even where the metadata does not promise it
+  bool strict_authorized_party = true;    // Core 12.2
+  bool strict_auth_time = true;
+  absl::Duration default_access_token_lifetime = absl::Minutes(5);
+  absl::Duration reuse_leeway =
+      absl::ZeroDuration();  // how long a rotated refresh token still works
+};
+
+// What is known of a request that failed: whether the provider may have acted on it.
+enum class Delivery {
+  kNotSent,   // no byte of it left: repeat freely
+  kAnswered,  // the provider answered, with an error
+  kUnknown,   // it may have been acted on
+};
+
+// Reads the delivery off an error that a Provider returned.
+Delivery DeliveryOf(const absl::Status& status);
+
+// Thread-safe. Every call that goes out may fail with PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED
+// (both with RetryInfo), PROVIDER_MISCONFIGURED, PROVIDER_RESPONSE_INVALID and DEADLINE_EXCEEDED.
+class Provider {
+ public:
+  virtual ~Provider() = default;
+
+  virtual const std::string& name() const = 0;
+  virtual const std::string& issuer() const = 0;
+  virtual const ProviderRules& rules() const = 0;
+
+  // Discovered on first use and kept; from configuration for a provider without discovery.
+  // Suspends: up to one network round trip, shared by all who wait.
+  virtual Task<std::shared_ptr<const oauth::ProviderMetadata>> Metadata(absl::Time deadline) = 0;
+
+  // Verifies the signature of a token that this provider must have signed, refetching its keys
+  // where the token names one that is not known yet (limited by a token bucket). Errors: those of
+  // jose::VerifyJws.
+  virtual Task<jose::Jwt> VerifySignature(Secret token, absl::Time deadline) = 0;
+
+  // Sends a token request. `registration` must outlive the task.
+  // Errors: those of oauth::ParseTokenResponse; DeliveryOf tells what is known.
+  virtual Task<oauth::TokenResponse> RequestToken(const Registration& registration,
+                                                  oauth::AuthorizationGrant grant,
+                                                  absl::Time deadline) = 0;
+
+  // RFC 7009. OK also for a provider that does not know the token.
+  // Errors: OPERATION_NOT_SUPPORTED where it has no revocation endpoint.
+  virtual StatusTask Revoke(const Registration& registration, Secret token,
+                            std::string token_type_hint, absl::Time deadline) = 0;
+
+  // OIDC Core 5.3; `sub` is checked to be `subject`.
+  // Errors: OPERATION_NOT_SUPPORTED where it has no userinfo endpoint.
+  virtual Task<Json> FetchUserInfo(Secret access_token, std::string subject,
+                                   absl::Time deadline) = 0;
+};
+
+}  // namespace tokenbroker::provider
