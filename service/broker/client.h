@@ -1,0 +1,65 @@
+// The clients: the broker's registrations at providers, as configured.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "broker/asker.h"
+#include "oauth/response_type.h"
+#include "oauth/scopes.h"
+#include "provider/provider.h"
+
+namespace tokenbroker::broker {
+
+// When an access token is renewed.
+struct RefreshRules {
+  double fraction = 0.8;                     // of the lifetime, 0 to 1
+  double jitter = 0.05;                      // of the lifetime, either way; stable per grant
+  absl::Duration floor = absl::Seconds(10);  // never more often than this ahead of time
+  absl::Duration request_timeout = absl::Seconds(30);
+  absl::Duration lease = absl::Seconds(15);  // renewed while the provider is slow
+};
+
+// Immutable once made.
+struct Client {
+  std::string name;
+  std::shared_ptr<provider::Provider> provider;
+  provider::Registration registration;
+  std::vector<std::string> redirect_uris;  // matched byte for byte
+  std::vector<oauth::ResponseType> response_types;
+  oauth::ResponseType default_response_type;
+  std::vector<oauth::ResponseMode> response_modes;
+  oauth::Scopes scopes;  // that may be asked for
+  oauth::Scopes default_scopes;
+  std::vector<std::string> audiences;  // that may be asked for
+  std::string default_audience;        // may be empty
+  std::vector<std::string> resources;  // that may be asked for, RFC 8707
+  bool expose_front_channel_access_token = false;
+  absl::Duration authorization_request_lifetime = absl::Minutes(10);
+  std::optional<absl::Duration> grant_lifetime;         // absolute end, from the sign-in
+  std::map<std::string, std::string> extra_parameters;  // sent with every authorization request
+  std::vector<std::string> essential_acr_values;
+  absl::Duration id_token_max_issued_ago = absl::Hours(24);
+  RefreshRules refresh;
+};
+
+// Thread-safe: nothing changes after construction.
+class Clients {
+ public:
+  explicit Clients(std::vector<Client> clients);
+
+  // Errors: CLIENT_UNKNOWN, also for a client that exists but that `asker` may not use.
+  absl::StatusOr<const Client*> Find(std::string_view name, const Asker& asker) const;
+  // Without a caller's eyes, for the broker's own work. Null where there is none.
+  const Client* FindAny(std::string_view name) const;
+
+ private:
+  std::map<std::string, Client, std::less<>> clients_;
+};
+
+}  // namespace tokenbroker::broker

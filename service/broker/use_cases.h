@@ -1,0 +1,51 @@
+// What the broker can be asked, as the gRPC services see it.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "base/json.h"
+#include "base/task.h"
+#include "broker/access_tokens.h"
+#include "broker/asker.h"
+#include "broker/authorization.h"
+#include "broker/callback.h"
+#include "broker/token_cache.h"
+#include "grants/grant_store.h"
+
+namespace tokenbroker::broker {
+
+// Thread-safe. `asker` is who asks and must outlive the task. Tasks may be run on any executor and
+// be cancelled at any point: what must not be cut short goes on by itself.
+class UseCases {
+ public:
+  virtual ~UseCases() = default;
+
+  virtual Task<AuthorizationUrl> CreateAuthorizationUrl(const Asker& asker, AuthorizationWish wish,
+                                                        absl::Time deadline) = 0;
+  virtual Task<CallbackAnswer> SubmitCallback(const Asker& asker, SubmittedCallback callback,
+                                              absl::Time deadline) = 0;
+
+  // The hot path: answers from the cache or not at all. Never blocks, never allocates much, takes
+  // no lock that all threads share. Nothing means: ask GetAccessToken.
+  virtual TokenSnapshot FindAccessToken(const Asker& asker, const AccessTokenQuery& query) = 0;
+  // Errors: GRANT_UNKNOWN, CLIENT_UNKNOWN, INVALID_REQUEST, SCOPE_NOT_ALLOWED,
+  // AUDIENCE_NOT_ALLOWED, REAUTHORIZATION_REQUIRED, those of Provider::RequestToken,
+  // STORE_UNAVAILABLE.
+  virtual Task<TokenSnapshot> GetAccessToken(const Asker& asker, AccessTokenQuery query,
+                                             absl::Time deadline) = 0;
+
+  // The grants that these return have their secrets dropped. Errors: GRANT_UNKNOWN.
+  virtual Task<grants::Grant> GetGrant(const Asker& asker, std::string grant_id) = 0;
+  virtual Task<grants::GrantPage> ListGrants(const Asker& asker, grants::GrantFilter filter,
+                                             std::size_t page_size, std::string page_token) = 0;
+  // Revokes at the provider where it can; always drops the grant here.
+  virtual Task<grants::Grant> RevokeGrant(const Asker& asker, std::string grant_id,
+                                          absl::Time deadline) = 0;
+  virtual Task<Json> GetUserInfo(const Asker& asker, std::string grant_id, absl::Time deadline) = 0;
+  // Whether the store answers, for readiness.
+  virtual StatusTask CheckStore() = 0;
+};
+
+}  // namespace tokenbroker::broker
