@@ -1,0 +1,95 @@
+// What oidc-provider is told: everything that the broker may ask of an OpenID provider is on.
+import { errors } from 'oidc-provider';
+
+const RESPONSE_TYPES = ['code', 'code id_token', 'code token', 'code id_token token'];
+
+const ACCOUNT_CLAIMS = {
+  openid: ['sub', 'https://claims.example.org/tenant'],
+  profile: ['name', 'preferred_username', 'groups', 'locale'],
+  email: ['email', 'email_verified'],
+};
+
+// Any login name is an account; its claims are made from the name.
+function findAccount(_ctx, id) {
+  return {
+    accountId: id,
+    claims: async () => ({
+      sub: id,
+      name: `${id} Example`,
+      preferred_username: id,
+      groups: ['staff', 'überprüfer'],
+      locale: 'de-AT',
+      email: `${id}@example.org`,
+      email_verified: true,
+      'https://claims.example.org/tenant': { id: 7, plan: 'gold', regions: ['eu', 'us'] },
+    }),
+  };
+}
+
+// Every absolute URI under the API's is an API of ours; its tokens are JWTs (RFC 9068).
+function resourceServer(options) {
+  return (_ctx, identifier) => {
+    if (!identifier.startsWith('https://api.example.org/')) throw new errors.InvalidTarget();
+    return {
+      audience: identifier,
+      scope: 'hello:read hello:write',
+      accessTokenFormat: 'jwt',
+      accessTokenTTL: options.accessTokenLifetime,
+      jwt: { sign: { alg: 'RS256' } },
+    };
+  };
+}
+
+// Returns the configuration for `new Provider(issuer, ...)`. `options` are those of provider.mjs.
+export function makeConfiguration(options, jwks) {
+  return {
+    clients: options.clients,
+    clientDefaults: {
+      grant_types: ['authorization_code', 'implicit', 'refresh_token'],
+      response_types: RESPONSE_TYPES,
+    },
+    responseTypes: RESPONSE_TYPES,
+    jwks,
+    findAccount,
+    claims: ACCOUNT_CLAIMS,
+    scopes: ['openid', 'offline_access', 'hello:read', 'hello:write'],
+    // The claims of the scopes come in the ID token too, as Auth0 and others send them.
+    conformIdTokenClaims: false,
+    cookies: { keys: ['only for tests'] },
+    pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' },
+    rotateRefreshToken: options.rotation,
+    // `audience` is how Auth0 names an API; here it is another word for `resource`.
+    extraParams: { audience: null, organization: null, invitation: null },
+    ttl: {
+      AccessToken: options.accessTokenLifetime,
+      AuthorizationCode: 60,
+      ClientCredentials: options.accessTokenLifetime,
+      Grant: 14 * 24 * 3600,
+      IdToken: 3600,
+      Interaction: 600,
+      RefreshToken: options.refreshTokenLifetime,
+      Session: 24 * 3600,
+    },
+    features: {
+      devInteractions: { enabled: true },
+      backchannelLogout: { enabled: true },
+      claimsParameter: { enabled: true },
+      clientCredentials: { enabled: true },
+      dPoP: { enabled: true },
+      encryption: { enabled: true },
+      introspection: { enabled: true },
+      jwtResponseModes: { enabled: true },
+      jwtUserinfo: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true },
+      requestObjects: { enabled: true },
+      revocation: { enabled: true },
+      rpInitiatedLogout: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (ctx, _client, oneOf) => oneOf?.[0] ?? ctx.oidc.params.audience,
+        useGrantedResource: () => true,
+        getResourceServerInfo: resourceServer(options),
+      },
+    },
+  };
+}

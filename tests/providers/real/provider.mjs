@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+// A real OpenID provider (npm oidc-provider) and a protected API beside it, for the tests and the demo.
+//
+//   provider.mjs --clients clients.json [--port 0] [--api-port 0] [--access-token-lifetime 5]
+//                [--refresh-token-lifetime 1209600] [--no-rotation] [--tls-cert F --tls-key F]
+//
+// `clients.json` is an array of client metadata as in OpenID Connect Dynamic Client Registration.
+// Prints one line of JSON when it is ready: {"issuer", "port", "api"}. Ends on SIGTERM and SIGINT.
+import './node18.mjs';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { parseArgs } from 'node:util';
+import { randomUUID } from 'node:crypto';
+
+const { Provider } = await import('oidc-provider');
+const { makeConfiguration } = await import('./configuration.mjs');
+const { generateSigningKeys, publicKeys } = await import('./keys.mjs');
+const { protectedApi } = await import('./protected_api.mjs');
+
+const { values: flags } = parseArgs({
+  options: {
+    clients: { type: 'string' },
+    port: { type: 'string', default: '0' },
+    'api-port': { type: 'string', default: '0' },
+    'access-token-lifetime': { type: 'string', default: '5' },
+    'refresh-token-lifetime': { type: 'string', default: String(14 * 24 * 3600) },
+    'no-rotation': { type: 'boolean', default: false },
+    'tls-cert': { type: 'string' },
+    'tls-key': { type: 'string' },
+  },
+});
+
+const apiClient = {
+  client_id: 'protected-api',
+  client_secret: randomUUID(),
+  redirect_uris: [],
+  response_types: [],
+  grant_types: [],
+};
+const options = {
+  clients: [...JSON.parse(readFileSync(flags.clients, 'utf8')), apiClient],
+  accessTokenLifetime: Number(flags['access-token-lifetime']),
+  refreshTokenLifetime: Number(flags['refresh-token-lifetime']),
+  rotation: !flags['no-rotation'],
+};
+const tls = flags['tls-cert'] && {
+  cert: readFileSync(flags['tls-cert']),
+  key: readFileSync(flags['tls-key']),
+};
+
+async function listen(server, port) {
+  await new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(Number(port), '127.0.0.1', resolve);
+  });
+  return server.address().port;
+}
+
+const server = tls ? https.createServer(tls) : http.createServer();
+const port = await listen(server, flags.port);
+const issuer = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+const keys = generateSigningKeys();
+const provider = new Provider(issuer, makeConfiguration(options, keys));
+
+// The sample application lives on plain-http loopback, which real deployments may not.
+const { invalidate } = provider.Client.Schema.prototype;
+provider.Client.Schema.prototype.invalidate = function tolerateLoopback(message, code) {
+  if (code === 'implicit-force-https' || code === 'implicit-forbid-localhost') return;
+  invalidate.call(this, message, code);
+};
+
+// At the token endpoint, as at the authorization endpoint, `audience` means `resource`.
+provider.use(async (ctx, next) => {
+  if (ctx.method === 'POST' && ctx.path === '/token') {
+    let body = '';
+    for await (const chunk of ctx.req) body += chunk;
+    const form = new URLSearchParams(body);
+    if (form.has('audience') && !form.has('resource')) form.set('resource', form.get('audience'));
+    ctx.req.body = form.toString();
+  }
+  await next();
+});
+provider.on('server_error', (_ctx, error) => console.error('provider:', error));
+
+server.on('request', provider.callback());
+const api = http.createServer(protectedApi({ jwks: publicKeys(keys), issuer, client: apiClient }));
+const apiPort = await listen(api, flags['api-port']);
+
+console.log(JSON.stringify({ issuer, port, api: `http://127.0.0.1:${apiPort}` }));
+
+for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit(0));
