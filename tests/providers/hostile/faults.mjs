@@ -1,0 +1,49 @@
+// Sends an answer, in one of the ways in which HTTP answers go wrong.
+//
+// An answer is {status, headers, body} and at most one of these:
+//   hang: true           nothing is sent, the connection stays open
+//   reset: true          the connection is closed with nothing sent
+//   raw: text            these bytes and nothing else go over the connection, which is then closed
+//   drip: {text, ms}     the same, one byte every `ms`
+//   flood: {head, unit, count}   `head`, then `unit` over and over, as fast as they are taken
+// and `delayMs` before any of it.
+const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });
+
+async function drip(socket, { text, ms }) {
+  for (const byte of Buffer.from(text)) {
+    if (socket.destroyed) return;
+    socket.write(Buffer.of(byte));
+    await pause(ms);
+  }
+  socket.end();
+}
+
+async function flood(socket, { head, unit, count }) {
+  const block = Buffer.from(unit);
+  socket.write(head);
+  for (let i = 0; i < count && !socket.destroyed; ++i) {
+    if (!socket.write(block)) {
+      await new Promise((resolve) => { socket.once('drain', resolve).once('close', resolve); });
+    }
+  }
+  socket.end();
+}
+
+export async function deliver(response, answer) {
+  const { socket } = response;
+  socket.on('error', () => {}); // a client that hangs up on a fault is doing right
+  if (answer.delayMs) await pause(answer.delayMs);
+  if (answer.hang) return;
+  if (answer.reset) {
+    socket.resetAndDestroy();
+  } else if (answer.raw !== undefined) {
+    socket.end(answer.raw);
+  } else if (answer.drip) {
+    await drip(socket, answer.drip);
+  } else if (answer.flood) {
+    await flood(socket, answer.flood);
+  } else {
+    response.writeHead(answer.status, answer.headers);
+    response.end(answer.body);
+  }
+}

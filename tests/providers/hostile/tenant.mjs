@@ -1,0 +1,247 @@
+// One OpenID provider of the hostile server: right in everything, unless a test says otherwise.
+//
+// A test changes what is to come next with `op.next(endpoint, tweak)` and for good with
+// `op.always(endpoint, tweak)`. A tweak is an object of functions, each of which may change its
+// argument before it is sent:
+//   params(list)      the authorization response, as [name, value] pairs      (authorize)
+//   idToken(plan)     the ID token, see jwt.mjs                               (authorize, token)
+//   json(body)        the JSON body; may return another                       (the other endpoints)
+//   response(answer)  {status, headers, body}, and the faults of faults.mjs   (the other endpoints)
+import { createHash, randomBytes } from 'node:crypto';
+import { publicJwk, signingKey } from './keys.mjs';
+import { leftHalfHash, render } from './jwt.mjs';
+
+const random = (prefix) => `${prefix}_${randomBytes(24).toString('base64url')}`;
+const now = () => Math.floor(Date.now() / 1000);
+
+const failure = (status, error, description = 'as RFC 6749 says') => ({
+  status,
+  json: { error, error_description: description },
+});
+
+export class Tenant {
+  constructor(origin, id, settings = {}) {
+    this.id = id;
+    this.issuer = `${origin}/t/${id}`;
+    this.alg = 'RS256';
+    this.kid = `kid-${id}`;
+    this.clientId = 'broker';
+    this.clientSecret = random('cs');
+    this.subject = 'user-1';
+    this.claims = {}; // more claims for every ID token
+    this.userinfo = {}; // more claims for userinfo
+    this.expiresIn = 3600;
+    this.rotation = true;
+    this.issParameter = true; // whether `iss` is in authorization responses (RFC 9207)
+    this.log = []; // every request: {endpoint, method, url, headers, form}
+    this.secrets = new Set([this.clientSecret]);
+    this.codes = new Map();
+    this.families = new Map(); // refresh token -> {current, dead, request}
+    this.accessTokens = new Map(); // access token -> {subject, scope}
+    this.tweaks = new Map(); // endpoint -> [{tweak, times}]
+    Object.assign(this, settings);
+    this.jwks = settings.jwks ?? [publicJwk(signingKey(this.alg), { kid: this.kid, alg: this.alg })];
+  }
+
+  next(endpoint, tweak, times = 1) {
+    const queue = this.tweaks.get(endpoint) ?? [];
+    queue.push({ tweak, times });
+    this.tweaks.set(endpoint, queue);
+  }
+
+  always(endpoint, tweak) {
+    this.next(endpoint, tweak, Infinity);
+  }
+
+  // The tweak for the answer that is made now.
+  takeTweak(endpoint) {
+    const queue = this.tweaks.get(endpoint) ?? [];
+    const head = queue[0];
+    if (!head) return {};
+    if (--head.times <= 0) queue.shift();
+    return head.tweak;
+  }
+
+  requests(endpoint) {
+    return this.log.filter((request) => request.endpoint === endpoint);
+  }
+
+  secret(value) {
+    this.secrets.add(value);
+    return value;
+  }
+
+  metadata() {
+    const at = (path) => `${this.issuer}${path}`;
+    return {
+      issuer: this.issuer,
+      authorization_endpoint: at('/authorize'),
+      token_endpoint: at('/token'),
+      userinfo_endpoint: at('/userinfo'),
+      jwks_uri: at('/jwks'),
+      revocation_endpoint: at('/revoke'),
+      end_session_endpoint: at('/end_session'),
+      response_types_supported: ['code', 'code id_token', 'code token', 'code id_token token'],
+      response_modes_supported: ['query', 'fragment', 'form_post'],
+      grant_types_supported: ['authorization_code', 'implicit', 'refresh_token'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: [this.alg],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      code_challenge_methods_supported: ['S256'],
+      authorization_response_iss_parameter_supported: this.issParameter,
+    };
+  }
+
+  idToken(request, { code, accessToken, state }, tweak) {
+    const claims = {
+      iss: this.issuer,
+      sub: request.subject,
+      aud: this.clientId,
+      exp: now() + 300,
+      iat: now(),
+      ...(request.nonce && { nonce: request.nonce }),
+      ...(request.max_age !== undefined && { auth_time: now() - 1 }),
+      ...(code && { c_hash: leftHalfHash(this.alg, code) }),
+      ...(accessToken && { at_hash: leftHalfHash(this.alg, accessToken) }),
+      ...(state && { s_hash: leftHalfHash(this.alg, state) }),
+      ...this.claims,
+    };
+    const header = { alg: this.alg, kid: this.kid };
+    const plan = { alg: this.alg, key: signingKey(this.alg), header, claims };
+    tweak.idToken?.(plan);
+    return this.secret(render(plan));
+  }
+
+  // Answers an authorization request at once, as if the user had signed in and consented.
+  // Returns {mode, redirectUri, params}; see `callback` in server.mjs for the forms of it.
+  authorize(url, tweak = this.takeTweak('authorize')) {
+    const query = Object.fromEntries(new URL(url).searchParams);
+    const request = { ...query, subject: this.subject };
+    const types = query.response_type.split(' ');
+    const code = this.secret(random('code'));
+    this.codes.set(code, request);
+    const accessToken = types.includes('token') ? this.issue(request) : undefined;
+    for (const name of ['state', 'nonce']) if (query[name]) this.secret(query[name]);
+
+    const params = [['code', code]];
+    if (accessToken) {
+      params.push(['access_token', accessToken], ['token_type', 'Bearer'], ['expires_in', '3600']);
+    }
+    if (types.includes('id_token')) {
+      const bound = { code, accessToken, state: query.state };
+      params.push(['id_token', this.idToken(request, bound, tweak)]);
+    }
+    if (query.state !== undefined) params.push(['state', query.state]);
+    if (this.issParameter) params.push(['iss', this.issuer]);
+    const mode = query.response_mode ?? (types.length > 1 ? 'fragment' : 'query');
+    const changed = tweak.params?.(params) ?? params;
+    return { mode, redirectUri: query.redirect_uri, params: changed };
+  }
+
+  issue(request, scope = request.scope) {
+    const token = this.secret(random('at'));
+    this.accessTokens.set(token, { subject: request.subject, scope });
+    return token;
+  }
+
+  // Each of the following answers one request {method, headers, form} with {status, json, headers}.
+
+  discovery() {
+    return { status: 200, json: this.metadata() };
+  }
+
+  keySet() {
+    return { status: 200, json: { keys: this.jwks } };
+  }
+
+  token(request, tweak) {
+    if (!this.authenticates(request)) return failure(401, 'invalid_client');
+    switch (request.form.grant_type) {
+      case 'authorization_code':
+        return this.redeemCode(request.form, tweak);
+      case 'refresh_token':
+        return this.refresh(request.form, tweak);
+      case 'client_credentials':
+        return this.tokenResponse({ subject: this.clientId, scope: request.form.scope ?? '' }, {}, tweak);
+      default:
+        return failure(400, 'unsupported_grant_type');
+    }
+  }
+
+  authenticates({ headers, form }) {
+    const decode = (text) => decodeURIComponent(text.replaceAll('+', ' '));
+    const [, basic] = /^Basic (\S+)$/.exec(headers.authorization ?? '') ?? [];
+    let [id, secret] = [form.client_id, form.client_secret];
+    if (basic) [id, secret] = Buffer.from(basic, 'base64').toString().split(':').map(decode);
+    return id === this.clientId && secret === this.clientSecret;
+  }
+
+  redeemCode(form, tweak) {
+    const request = this.codes.get(form.code);
+    if (form.code_verifier) this.secret(form.code_verifier);
+    if (!request || request.redirect_uri !== form.redirect_uri) return failure(400, 'invalid_grant');
+    const challenge = createHash('sha256').update(form.code_verifier ?? '').digest('base64url');
+    if (request.code_challenge !== challenge) return failure(400, 'invalid_grant', 'PKCE');
+    if (request.used) {
+      for (const family of this.families.values()) if (family.request === request) family.dead = true;
+      return failure(400, 'invalid_grant', 'the code was used before');
+    }
+    request.used = true;
+    const refreshToken = /\boffline_access\b/.test(request.scope) ? this.newFamily(request) : undefined;
+    return this.tokenResponse(request, { refreshToken, withIdToken: true }, tweak);
+  }
+
+  newFamily(request) {
+    const refreshToken = this.secret(random('rt'));
+    this.families.set(refreshToken, { current: refreshToken, dead: false, request });
+    return refreshToken;
+  }
+
+  // Strict rotation: an old refresh token kills the family.
+  refresh(form, tweak) {
+    const family = this.families.get(form.refresh_token);
+    if (family && family.current !== form.refresh_token) family.dead = true;
+    if (!family || family.dead) return failure(400, 'invalid_grant', 'the refresh token is no good');
+    let refreshToken;
+    if (this.rotation) {
+      refreshToken = this.secret(random('rt'));
+      family.current = refreshToken;
+      this.families.set(refreshToken, family);
+    }
+    const { nonce, ...request } = family.request;
+    const scope = form.scope ?? request.scope;
+    return this.tokenResponse({ ...request, scope }, { refreshToken, withIdToken: true }, tweak);
+  }
+
+  tokenResponse(request, { refreshToken, withIdToken }, tweak) {
+    const accessToken = this.issue(request);
+    const json = {
+      access_token: accessToken,
+      token_type: 'Bearer',
+      expires_in: this.expiresIn,
+      scope: request.scope,
+    };
+    if (refreshToken) json.refresh_token = refreshToken;
+    if (withIdToken) json.id_token = this.idToken(request, { accessToken }, tweak);
+    return { status: 200, json };
+  }
+
+  userInfo({ headers }) {
+    const [, token] = /^Bearer (\S+)$/i.exec(headers.authorization ?? '') ?? [];
+    const known = this.accessTokens.get(token);
+    if (!known) return failure(401, 'invalid_token');
+    return { status: 200, json: { sub: known.subject, ...this.userinfo } };
+  }
+
+  revoke(request) {
+    if (!this.authenticates(request)) return failure(401, 'invalid_client');
+    const family = this.families.get(request.form.token);
+    if (family) family.dead = true;
+    this.accessTokens.delete(request.form.token);
+    return { status: 200, json: undefined };
+  }
+
+  endSession() {
+    return { status: 200, json: { signed_out: true } };
+  }
+}
