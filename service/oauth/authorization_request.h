@@ -43,19 +43,24 @@ struct AuthorizationRequest {
 };
 
 // Whether the broker itself sets (or forbids) a parameter of this name, so that neither a caller
-// nor the configuration may pass it as an extra one: `state`, `request`, `code_challenge`, ….
+// nor the configuration may pass it as an extra one: `state`, `request`, `code_challenge`, …. Case
+// does not matter here, since it does not to some servers.
 bool IsReservedParameter(std::string_view name);
 
-// Checks a redirect URI's form: absolute, https (or http on loopback, or a private-use scheme), no
-// fragment, no white space or control character (RFC 6749 section 3.1.2, RFC 8252).
+// Checks a redirect URI's form: absolute, https (or http on localhost, 127.0.0.1 and [::1], or a
+// private-use scheme with a dot), no fragment, no userinfo, no white space or control character, no
+// response parameter in its query (RFC 6749 section 3.1.2, RFC 8252 section 7).
 // Errors: INVALID_REQUEST with field `redirect_uri`.
 absl::Status CheckRedirectUri(std::string_view uri);
 
 // The URL to send the browser to. Parameters that the endpoint's own query has are kept; a name
 // that stands there and is set here too appears once, with the value from here. Percent-encoding is
-// RFC 3986's unreserved set, a space is %20. Errors: PARAMETER_RESERVED (metadata `parameter`) for
-// a reserved name in extra_parameters; PROVIDER_MISCONFIGURED where `authorization_endpoint` is no
-// absolute URL.
+// RFC 3986's unreserved set, a space is %20.
+// Errors: PARAMETER_RESERVED (metadata `parameter`) for a reserved name in extra_parameters;
+// INVALID_REQUEST with the field for a name there that RFC 6749 section 8.2 does not allow, a
+// resource that is no absolute URI, a negative or endless max_age, and an empty value or one with a
+// space among acr_values or ui_locales; RESPONSE_MODE_NOT_ALLOWED where MayCarry says no;
+// PROVIDER_MISCONFIGURED where `authorization_endpoint` is no absolute http(s) URL.
 absl::StatusOr<std::string> BuildAuthorizationUrl(std::string_view authorization_endpoint,
                                                   const AuthorizationRequest& request);
 

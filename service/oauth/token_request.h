@@ -41,7 +41,8 @@ struct ClientSecretPost {
 struct NoAuthentication {};  // a public client: PKCE alone
 using ClientAuthentication = std::variant<ClientSecretBasic, ClientSecretPost, NoAuthentication>;
 
-// What goes into the HTTP request: headers besides the content type, and the form body.
+// What goes into the HTTP request: headers besides the content type (`Accept`, and `Authorization`
+// for ClientSecretBasic), and the form body.
 struct EncodedRequest {
   std::vector<std::pair<std::string, Secret>> headers;
   Secret body;

@@ -37,20 +37,27 @@ struct TokenResponseRules {
 
 // Reads a 200 answer, and turns every other one into an error:
 //   invalid_grant → REAUTHORIZATION_REQUIRED; invalid_client, unauthorized_client →
-//   PROVIDER_REJECTED_CLIENT; access_denied and the like → PROVIDER_DENIED; 429 (and Auth0's 500
+//   PROVIDER_REJECTED_CLIENT; access_denied, invalid_scope, invalid_target, login_required and the
+//   like → PROVIDER_DENIED; unsupported_token_type → OPERATION_NOT_SUPPORTED; 429 (and Auth0's 500
 //   `access_denied` with "limit") → PROVIDER_RATE_LIMITED with RetryInfo; 5xx,
-//   temporarily_unavailable → PROVIDER_UNAVAILABLE with RetryInfo; anything else →
-//   PROVIDER_RESPONSE_INVALID (metadata `check`).
-// The provider's `error` word goes into metadata `error` where it matches [a-z_]{1,64}.
+//   temporarily_unavailable, server_error → PROVIDER_UNAVAILABLE with RetryInfo; anything else →
+//   PROVIDER_RESPONSE_INVALID.
+// The provider's `error` word goes into metadata `error` where it matches [a-z_]{1,64}, the HTTP
+// status into `status`; a PROVIDER_RESPONSE_INVALID says in `check` what failed:
+//   CONTENT_TYPE_UNSUPPORTED, JSON_MALFORMED, MEMBER_MISSING and MEMBER_MALFORMED (metadata
+//   `member`), TOKEN_TYPE_UNSUPPORTED, ERROR_IN_SUCCESS, ERROR_UNEXPECTED, STATUS_UNEXPECTED.
 // `now` is for a Retry-After that is a date. Nothing of the body goes into a message.
 absl::StatusOr<TokenResponse> ParseTokenResponse(const HttpAnswer& answer,
                                                  const TokenResponseRules& rules, absl::Time now);
 
-// The same table for answers of which only success or failure matters (revocation).
+// The same table for answers of which only success (200 or 204) or failure matters (revocation).
 absl::Status CheckEmptyAnswer(const HttpAnswer& answer, absl::Time now);
 
-// `Retry-After` in seconds or as an HTTP date, clamped to [1 s, 1 h]; nothing where it is
-// senseless.
+// An `expires_in` that came as text: digits alone, up to 50 years; anything else is unknown.
+std::optional<absl::Duration> ReadExpiresIn(std::string_view text);
+
+// `Retry-After` in seconds or as an HTTP date (RFC 9110 section 10.2.3, its obsolete forms too),
+// clamped to [1 s, 1 h]; nothing where it is senseless.
 std::optional<absl::Duration> ParseRetryAfter(std::string_view value, absl::Time now);
 
 // The `exp` of an access token that happens to be a JWT, unverified: a hint for scheduling alone.
