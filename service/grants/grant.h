@@ -27,9 +27,12 @@ struct AccessToken {
   std::string token_type;
   absl::Time expires_at;
   absl::Time obtained_at;
-  oauth::Scopes scopes;  // as granted for this token
+  oauth::Scopes scopes;      // as granted for this token
+  Secret unrecognised = {};  // what a newer version stored with it; goes when the token goes
 
-  AccessToken Copy() const { return {value.Copy(), token_type, expires_at, obtained_at, scopes}; }
+  AccessToken Copy() const {
+    return {value.Copy(), token_type, expires_at, obtained_at, scopes, unrecognised.Copy()};
+  }
 };
 
 enum class GrantState { kActive, kReauthorizationRequired, kRevoked };
@@ -69,6 +72,10 @@ struct Grant {
   std::optional<Secret> refresh_token;
   std::map<TokenSelector, AccessToken> access_tokens;
   std::optional<RefreshIntent> intent;
+
+  // What a newer version stored that this one does not know, kept by every rewriting, so that old
+  // and new replicas can serve side by side. Empty in a new grant.
+  Secret unrecognised;
 
   // A second copy, made on purpose.
   Grant Copy() const;

@@ -32,6 +32,9 @@ struct PendingAuthorization {
   Secret caller_context;
   absl::Time created_at;
   absl::Time expires_at;
+
+  // A second copy, made on purpose.
+  PendingAuthorization Copy() const;
 };
 
 // What SubmitCallback answered, kept so that the very same callback gets the very same answer.
@@ -39,6 +42,9 @@ struct CallbackOutcome {
   std::string grant_id;
   Secret id_token_claims;  // JSON object
   std::optional<Secret> front_channel_access_token;
+
+  // A second copy, made on purpose.
+  CallbackOutcome Copy() const;
 };
 
 }  // namespace tokenbroker::grants
