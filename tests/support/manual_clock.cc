@@ -3,17 +3,17 @@
 namespace tokenbroker::testing {
 
 absl::Time ManualClock::Now() const {
-  MutexLock lock(mutex_);
+  absl::MutexLock lock(&mutex_);
   return now_;
 }
 
 void ManualClock::Set(absl::Time now) {
-  MutexLock lock(mutex_);
+  absl::MutexLock lock(&mutex_);
   now_ = now;
 }
 
 void ManualClock::Advance(absl::Duration by) {
-  MutexLock lock(mutex_);
+  absl::MutexLock lock(&mutex_);
   now_ += by;
 }
 

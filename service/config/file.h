@@ -1,0 +1,17 @@
+// Files that the configuration names.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace tokenbroker::config {
+
+// The whole file, if it has `max_bytes` at most.
+//
+// Errors: NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT for what is too large or no file; the
+// message says why and does not repeat the path.
+absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
+
+}  // namespace tokenbroker::config

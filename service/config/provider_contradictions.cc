@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "config/contradictions.h"
+#include "config/durations.h"
+#include "config/names.h"
+#include "config/uri.h"
+#include "google/protobuf/repeated_ptr_field.h"
+
+namespace tokenbroker::config {
+namespace {
+
+constexpr std::array<std::string_view, 10> kSigningAlgorithms = {
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
+
+void CheckAlgorithms(const google::protobuf::RepeatedPtrField<std::string>& algorithms,
+                     const std::string& path, Faults& faults) {
+  for (int i = 0; i < algorithms.size(); ++i) {
+    const std::string& algorithm = algorithms[i];
+    const std::string element = ElementPath(path, static_cast<std::size_t>(i));
+    if (std::find(kSigningAlgorithms.begin(), kSigningAlgorithms.end(), algorithm) !=
+        kSigningAlgorithms.end()) {
+      continue;
+    }
+    if (algorithm == "none" || algorithm.starts_with("HS")) {
+      faults.Add(element, "is not safe here: anybody could sign; use RS256 or ES256");
+    } else {
+      faults.Add(element, NoSuch("signing algorithm", algorithm, kSigningAlgorithms));
+    }
+  }
+}
+
+// Plain http is only for loopback addresses (its syntax has been checked), and only on request.
+void CheckScheme(const std::string& url, bool allow_loopback_http, const std::string& path,
+                 const std::string& element, Faults& faults) {
+  const auto uri = ParseUri(url);
+  if (!uri || uri->scheme == "https" || allow_loopback_http || faults.Has(path)) return;
+  faults.Add(path, "must begin with https://; on a developer's machine set " +
+                       FieldPath(element, "allow_loopback_http") + ": true");
+}
+
+void CheckEndpoints(const v1::Provider& provider, const std::string& path, Faults& faults) {
+  if (provider.discovery() && provider.has_endpoints()) {
+    faults.Add(path + ".endpoints", "contradicts discovery; remove it, or set discovery: false");
+    return;
+  }
+  if (!provider.discovery() && !provider.has_endpoints()) {
+    faults.AddBecauseOf(path + ".discovery", path + ".endpoints",
+                        "is required with discovery: false");
+    return;
+  }
+  const v1::ProviderEndpoints& endpoints = provider.endpoints();
+  const auto& description = *endpoints.GetDescriptor();
+  for (int i = 0; i < description.field_count(); ++i) {
+    const auto& field = *description.field(i);
+    CheckScheme(endpoints.GetReflection()->GetString(endpoints, &field),
+                provider.allow_loopback_http(), path + ".endpoints." + field.name(), path, faults);
+  }
+}
+
+void CheckProvider(const v1::Provider& provider, const std::string& path, Faults& faults) {
+  CheckScheme(provider.issuer(), provider.allow_loopback_http(), path + ".issuer", path, faults);
+  const auto issuer = ParseUri(provider.issuer());
+  if (issuer && issuer->has_query) {
+    faults.Add(path + ".issuer", "must not have a query (?...): see OpenID Connect Discovery 4.1");
+  }
+  CheckEndpoints(provider, path, faults);
+  CheckAlgorithms(provider.id_token_signing_algorithms(), path + ".id_token_signing_algorithms",
+                  faults);
+  const std::string jwks = path + ".jwks";
+  if (!faults.Has(jwks + ".minimum_lifetime") && !faults.Has(jwks + ".maximum_lifetime") &&
+      ToDuration(provider.jwks().minimum_lifetime()) >
+          ToDuration(provider.jwks().maximum_lifetime())) {
+    faults.Add(jwks + ".minimum_lifetime", "is longer than maximum_lifetime");
+  }
+  if (!faults.Has(path + ".connect_timeout") && !faults.Has(path + ".request_timeout") &&
+      ToDuration(provider.connect_timeout()) > ToDuration(provider.request_timeout())) {
+    faults.Add(path + ".connect_timeout", "is longer than request_timeout, which includes it");
+  }
+}
+
+}  // namespace
+
+void CheckProviders(const v1::Config& config, Faults& faults) {
+  UniqueValues names("providers", "name", faults);
+  UniqueValues issuers("providers", "issuer", faults);
+  for (int i = 0; i < config.providers_size(); ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    names.Add(index, config.providers(i).name());
+    issuers.Add(index, config.providers(i).issuer());
+    CheckProvider(config.providers(i), ElementPath("providers", index), faults);
+  }
+}
+
+void CheckJwtIssuers(const v1::Config& config, Faults& faults) {
+  UniqueValues issuers("jwt_issuers", "issuer", faults);
+  for (int i = 0; i < config.jwt_issuers_size(); ++i) {
+    const v1::JwtIssuer& issuer = config.jwt_issuers(i);
+    const auto index = static_cast<std::size_t>(i);
+    const std::string path = ElementPath("jwt_issuers", index);
+    issuers.Add(index, issuer.issuer());
+    CheckScheme(issuer.jwks_uri(), issuer.allow_loopback_http(), path + ".jwks_uri", path, faults);
+    CheckAlgorithms(issuer.signing_algorithms(), path + ".signing_algorithms", faults);
+  }
+}
+
+}  // namespace tokenbroker::config
