@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -13,8 +14,11 @@
 #include "base/task.h"
 #include "broker/asker.h"
 #include "broker/client.h"
+#include "broker/refresh.h"
 #include "broker/token_cache.h"
 #include "grants/grant_store.h"
+#include "net/runtime.h"
+#include "provider/single_flight.h"
 
 namespace tokenbroker::broker {
 
@@ -35,6 +39,52 @@ struct AccessTokenQuery {
   std::string audience;             // empty: the grant's own
   absl::Duration min_remaining_lifetime = absl::ZeroDuration();
   Secret rejected_access_token;  // empty: none
+};
+
+// Whether policy lets `asker` have this very token: everything that it can do is allowed to it.
+// Errors: SCOPE_NOT_ALLOWED.
+absl::Status CheckRelease(const Asker& asker, const CachedToken& token);
+
+// Where a client's own tokens lie in the cache, beside the grants' and never meeting them.
+std::string CredentialsPlace(std::string_view client);
+
+// Thread-safe. Borrows everything given to it.
+class AccessTokens {
+ public:
+  // `refresh_ahead`: whether a token past its refresh point is renewed behind a caller's back. Off,
+  // a refresh happens only when a caller needs one.
+  AccessTokens(const Clients& clients, grants::GrantStore& store, const Clock& clock,
+               TokenCache& cache, Refresh& refresh, Runtime& runtime, bool refresh_ahead);
+
+  // The hot path: from the cache or not at all. No I/O; no lock that all threads share.
+  TokenSnapshot Find(const Asker& asker, const AccessTokenQuery& query) const;
+
+  // Suspends: one store round trip where nothing needs renewing, otherwise a refresh. A caller that
+  // gives up stops no refresh.
+  // Errors: as UseCases::GetAccessToken.
+  Task<TokenSnapshot> Get(const Asker& asker, AccessTokenQuery query, absl::Time deadline);
+
+ private:
+  Task<TokenSnapshot> OfGrant(const Asker& asker, std::string grant_id, AccessTokenQuery query,
+                              absl::Time deadline);
+  Task<std::string> NewestGrantOf(const Asker& asker, const AccessTokenQuery& query);
+  Task<TokenSnapshot> ByCredentials(const Asker& asker, AccessTokenQuery query,
+                                    absl::Time deadline);
+  TokenSnapshot Keep(const grants::Grant& grant, const grants::TokenSelector& selector,
+                     const std::string& key, TokenCache::Ticket ticket) const;
+  void RenewBehind(const CachedToken& token) const;
+  absl::StatusOr<TokenSnapshot> WhileStoreIsAway(const Asker& asker, const std::string& key,
+                                                 const AccessTokenQuery& query,
+                                                 const absl::Status& outage) const;
+
+  const Clients& clients_;
+  grants::GrantStore& store_;
+  const Clock& clock_;
+  TokenCache& cache_;
+  Refresh& refresh_;
+  Runtime& runtime_;
+  const bool refresh_ahead_;
+  provider::SingleFlight<std::string, TokenSnapshot> credential_flights_;
 };
 
 }  // namespace tokenbroker::broker

@@ -1,17 +1,18 @@
 // SubmitCallback: from what the browser brought back to a grant.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/time/time.h"
-#include "asio/any_io_executor.hpp"
 #include "base/clock.h"
 #include "base/secret.h"
 #include "base/task.h"
 #include "broker/client.h"
 #include "grants/grant_store.h"
-#include "oauth/authorization_response.h"
+#include "net/runtime.h"
+#include "provider/single_flight.h"
 
 namespace tokenbroker::broker {
 
@@ -23,7 +24,7 @@ struct SubmittedCallback {
 };
 
 struct CallbackAnswer {
-  grants::Grant grant;     // with its secrets dropped
+  grants::Grant grant;     // holds its tokens: nothing of those goes into the answer
   Secret id_token_claims;  // a JSON object, claims untouched
   std::optional<Secret> front_channel_access_token;
   Secret caller_context;
@@ -32,31 +33,31 @@ struct CallbackAnswer {
 // Thread-safe. Borrows everything given to it, until the last flight has landed.
 class Callback {
  public:
-  // `executor` runs what must go on when the caller hangs up.
-  Callback(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-           asio::any_io_executor executor);
+  // `runtime` runs what must go on when the caller hangs up.
+  Callback(const Clients& clients, grants::GrantStore& store, const Clock& clock, Runtime& runtime);
 
   // Checks the authorization response against the request it answers, redeems the code once, checks
-  // the answer, and stores the grant.
-  // Suspends: the provider's keys and token endpoint, and about five store round trips. A caller
-  // that hangs up after the code has been sent stops nothing. Errors: every reason of
-  // oauth/authorization_response.h, oauth/id_token.h and jose/jws.h for the front channel;
+  // the answer, and stores the grant. The very same callback by the same caller gets the very same
+  // answer; a different one for the same state is refused.
+  // Suspends: the provider's keys and token endpoint, and about six store round trips. A caller
+  // that hangs up stops nothing: asking again gets the answer. Errors: those of
+  // oauth::ParseFormPost, ParseRedirectUrl and CheckAuthorizationResponse; those of
+  // jose::VerifyJws, oauth::ValidateIdToken and CheckHashes for an ID token from the front channel;
   // STATE_UNKNOWN, BROWSER_BINDING_MISMATCH, CALLBACK_IN_PROGRESS; those of Provider::RequestToken;
   // PROVIDER_RESPONSE_INVALID with metadata `check` for a token response that does not validate;
   // STORE_UNAVAILABLE.
   Task<CallbackAnswer> Submit(const Asker& asker, SubmittedCallback callback, absl::Time deadline);
 
  private:
-  struct Parts;  // what one answered callback is worked out from
-
-  Task<grants::CallbackOutcome> Answer(std::shared_ptr<const Parts> parts) const;
-  Task<grants::CallbackOutcome> RedeemAndStore(std::shared_ptr<const Parts> parts) const;
   Task<CallbackAnswer> Present(grants::CallbackOutcome outcome, Secret caller_context) const;
+
+  using SharedOutcome = std::shared_ptr<const grants::CallbackOutcome>;
 
   const Clients& clients_;
   grants::GrantStore& store_;
   const Clock& clock_;
-  const asio::any_io_executor executor_;
+  Runtime& runtime_;
+  provider::SingleFlight<std::string, SharedOutcome> flights_;
 };
 
 }  // namespace tokenbroker::broker

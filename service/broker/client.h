@@ -20,7 +20,7 @@ namespace tokenbroker::broker {
 struct RefreshRules {
   double fraction = 0.8;                     // of the lifetime, 0 to 1
   double jitter = 0.05;                      // of the lifetime, either way; stable per grant
-  absl::Duration floor = absl::Seconds(10);  // never more often than this ahead of time
+  absl::Duration floor = absl::Seconds(30);  // never more often than this, unless expired
   absl::Duration request_timeout = absl::Seconds(30);
   absl::Duration lease = absl::Seconds(15);  // renewed while the provider is slow
 };
@@ -40,8 +40,11 @@ struct Client {
   std::string default_audience;        // may be empty
   std::vector<std::string> resources;  // that may be asked for, RFC 8707
   bool expose_front_channel_access_token = false;
+  bool allows_client_credentials = false;  // tokens of the client's own, RFC 6749 section 4.4
   absl::Duration authorization_request_lifetime = absl::Minutes(10);
-  std::optional<absl::Duration> grant_lifetime;         // absolute end, from the sign-in
+  absl::Duration grant_absolute_lifetime = absl::Hours(24 * 365);  // from the sign-in
+  absl::Duration grant_idle_lifetime = absl::Hours(24 * 30);       // from the last use
+  std::optional<absl::Duration> max_age;                           // where the request does not say
   std::map<std::string, std::string> extra_parameters;  // sent with every authorization request
   std::vector<std::string> essential_acr_values;
   absl::Duration id_token_max_issued_ago = absl::Hours(24);

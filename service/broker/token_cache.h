@@ -5,20 +5,26 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "base/secret.h"
+#include "grants/grant_store.h"
 
 namespace tokenbroker::broker {
 
-// One access token as it is handed out. Immutable but for `stale`.
+// One access token as it is handed out. Immutable but for the two flags.
 struct CachedToken {
-  std::string grant_id;
-  std::string owner;  // the caller whose grant it is
+  std::string grant_id;  // empty for a token by client credentials
+  std::string owner;     // the caller whose grant it is
   std::string client;
   Secret value;
   std::string token_type;
@@ -26,7 +32,8 @@ struct CachedToken {
   absl::Time obtained_at;
   absl::Time refresh_after;  // from here on a refresh behind the caller's back makes sense
   std::vector<std::string> scopes;
-  std::string audience;  // as selected; may be empty
+  std::string audience;            // effective; may be empty
+  grants::TokenSelector selector;  // which of the grant's tokens
   std::uint64_t generation = 0;
   // Set when the grant changed: whoever still holds the snapshot must look again.
   mutable std::atomic<bool> stale = false;
@@ -35,5 +42,65 @@ struct CachedToken {
 };
 
 using TokenSnapshot = std::shared_ptr<const CachedToken>;
+
+// Where a token lies: grant and selection in one text.
+std::string CacheKey(std::string_view grant_id, std::string_view audience,
+                     const std::vector<std::string>& scopes);
+
+struct TokenCacheOptions {
+  std::size_t max_bytes = std::size_t{64} << 20;
+  // How long the cache is trusted when the store no longer tells what changed.
+  absl::Duration trust_without_changes = absl::Seconds(5);
+};
+
+// Two levels: a small map per thread, which needs no lock, over shards that do. A change marks the
+// snapshot itself, so that no thread's map has to be visited. Thread-safe.
+class TokenCache final : public grants::GrantObserver {
+ public:
+  TokenCache(const Clock& clock, TokenCacheOptions options);
+  ~TokenCache() override;
+
+  // Null where there is none, it is out of date, or the cache may not be trusted. May return a
+  // token that has expired; that is for the caller to see.
+  TokenSnapshot Find(std::string_view key) const;
+  // The same while the store is away: a token is served to its end though changes may be missed.
+  TokenSnapshot FindUntrusted(std::string_view key) const;
+
+  // Take a ticket before reading the grant from the store; a change that comes between makes Insert
+  // keep nothing, so that an old token never replaces the news that it is old.
+  using Ticket = std::uint64_t;
+  Ticket BeginLoad(std::string_view grant_id) const;
+  void Insert(const std::string& key, TokenSnapshot token, Ticket ticket);
+
+  void OnGrantChanged(const std::string& grant_id) override;
+  void OnChangesLost() override;
+  void OnChangesSeenAgain() override;
+
+ private:
+  static constexpr std::size_t kShards = 64;
+  struct Shard {
+    mutable absl::Mutex mutex;
+    absl::flat_hash_map<std::string, TokenSnapshot> tokens ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<std::string, std::vector<std::string>> keys_of_grant ABSL_GUARDED_BY(mutex);
+    std::deque<std::string> by_age ABSL_GUARDED_BY(mutex);  // keys, oldest first; some may be gone
+    std::size_t bytes ABSL_GUARDED_BY(mutex) = 0;
+    std::uint64_t changes ABSL_GUARDED_BY(mutex) = 0;
+  };
+  struct ThreadLevel;
+
+  Shard& ShardOf(std::string_view grant_id) const;
+  bool Trusted() const;
+  static void Remove(Shard& shard, const std::string& key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
+  void MakeRoom(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
+
+  const Clock& clock_;
+  const TokenCacheOptions options_;
+  const std::uint64_t id_;  // tells a thread's map of this cache from that of one before it
+  std::unique_ptr<Shard[]> shards_;
+  // Nanoseconds since the epoch until which the cache is trusted; the maximum while changes are
+  // seen.
+  std::atomic<std::int64_t> trusted_until_;
+};
 
 }  // namespace tokenbroker::broker

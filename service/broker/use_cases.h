@@ -36,7 +36,8 @@ class UseCases {
   virtual Task<TokenSnapshot> GetAccessToken(const Asker& asker, AccessTokenQuery query,
                                              absl::Time deadline) = 0;
 
-  // The grants that these return have their secrets dropped. Errors: GRANT_UNKNOWN.
+  // The grants that these return hold their tokens: nothing of those goes into an answer.
+  // Errors: GRANT_UNKNOWN.
   virtual Task<grants::Grant> GetGrant(const Asker& asker, std::string grant_id) = 0;
   virtual Task<grants::GrantPage> ListGrants(const Asker& asker, grants::GrantFilter filter,
                                              std::size_t page_size, std::string page_token) = 0;

@@ -7,7 +7,7 @@
 namespace tokenbroker::telemetry {
 
 void DescriptorSink::Write(std::string_view lines) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   while (!lines.empty()) {
     const ssize_t written = ::write(descriptor_, lines.data(), lines.size());
     if (written < 0 && errno == EINTR) continue;

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 
 namespace tokenbroker::telemetry {
 
@@ -26,7 +26,7 @@ class DescriptorSink final : public LineSink {
 
  private:
   const int descriptor_;
-  absl::Mutex mutex_;  // so that lines of two writers do not mix, however long
+  Mutex mutex_;  // so that lines of two writers do not mix, however long
 };
 
 }  // namespace tokenbroker::telemetry

@@ -3,17 +3,17 @@
 namespace tokenbroker::testing {
 
 absl::Time ManualClock::Now() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   return now_;
 }
 
 void ManualClock::Set(absl::Time now) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   now_ = now;
 }
 
 void ManualClock::Advance(absl::Duration by) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(mutex_);
   now_ += by;
 }
 

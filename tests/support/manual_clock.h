@@ -1,9 +1,10 @@
 // A clock that stands still until a test moves it.
 #pragma once
 
-#include "absl/synchronization/mutex.h"
+#include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 
 namespace tokenbroker::testing {
 
@@ -15,7 +16,7 @@ class ManualClock final : public Clock {
   void Advance(absl::Duration by);
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   absl::Time now_ ABSL_GUARDED_BY(mutex_) = absl::FromUnixSeconds(1767225600);
 };
 

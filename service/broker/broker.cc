@@ -1,0 +1,90 @@
+#include "broker/broker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+
+namespace tokenbroker::broker {
+namespace {
+
+constexpr std::size_t kDefaultPageSize = 50;
+constexpr std::size_t kMaxPageSize = 500;
+
+}  // namespace
+
+Broker::Broker(const Clients& clients, grants::GrantStore& store, const Clock& clock,
+               TokenCache& cache, Runtime& runtime, BrokerOptions options)
+    : clients_(clients),
+      store_(store),
+      authorization_(clients, store, clock, options.limits),
+      callback_(clients, store, clock, runtime),
+      refresh_(clients, store, clock, runtime, std::move(options.replica)),
+      access_tokens_(clients, store, clock, cache, refresh_, runtime, options.refresh_ahead),
+      revocation_(clients, store, clock, runtime) {}
+
+Task<AuthorizationUrl> Broker::CreateAuthorizationUrl(const Asker& asker, AuthorizationWish wish,
+                                                      absl::Time deadline) {
+  return authorization_.CreateUrl(asker, std::move(wish), deadline);
+}
+
+Task<CallbackAnswer> Broker::SubmitCallback(const Asker& asker, SubmittedCallback callback,
+                                            absl::Time deadline) {
+  return callback_.Submit(asker, std::move(callback), deadline);
+}
+
+TokenSnapshot Broker::FindAccessToken(const Asker& asker, const AccessTokenQuery& query) {
+  return access_tokens_.Find(asker, query);
+}
+
+Task<TokenSnapshot> Broker::GetAccessToken(const Asker& asker, AccessTokenQuery query,
+                                           absl::Time deadline) {
+  return access_tokens_.Get(asker, std::move(query), deadline);
+}
+
+Task<grants::Grant> Broker::GetGrant(const Asker& asker, std::string grant_id) {
+  if (grant_id.empty()) co_return FieldError("grant_id", "is missing");
+  auto grant = co_await store_.FindGrant(std::move(grant_id));
+  if (!grant.ok()) co_return grant.status();
+  if (!asker.MaySee(grant->caller, grant->client)) co_return Error(Reason::kGrantUnknown);
+  co_return grant;
+}
+
+Task<grants::GrantPage> Broker::ListGrants(const Asker& asker, grants::GrantFilter filter,
+                                           std::size_t page_size, std::string page_token) {
+  if (filter.client && !asker.MayUseClient(*filter.client)) {
+    co_return Error(Reason::kClientUnknown);
+  }
+  if (!asker.sees_grants_of_others) filter.caller = asker.name;
+  const std::size_t size = page_size == 0 ? kDefaultPageSize : std::min(page_size, kMaxPageSize);
+  auto page = co_await store_.ListGrants(std::move(filter), size, std::move(page_token));
+  if (!page.ok()) co_return page.status();
+  std::erase_if(page->grants, [&](const grants::Grant& grant) {
+    return !asker.MaySee(grant.caller, grant.client);
+  });
+  co_return page;
+}
+
+Task<grants::Grant> Broker::RevokeGrant(const Asker& asker, std::string grant_id,
+                                        absl::Time deadline) {
+  if (grant_id.empty()) co_return FieldError("grant_id", "is missing");
+  co_return co_await revocation_.Revoke(asker, std::move(grant_id), deadline);
+}
+
+Task<Json> Broker::GetUserInfo(const Asker& asker, std::string grant_id, absl::Time deadline) {
+  AccessTokenQuery query{.selector = ByGrantId{grant_id}};
+  auto token = co_await access_tokens_.Get(asker, std::move(query), deadline);
+  if (!token.ok()) co_return token.status();
+  auto grant = co_await store_.FindGrant(std::move(grant_id));
+  if (!grant.ok()) co_return grant.status();
+  const Client* client = clients_.FindAny(grant->client);
+  if (client == nullptr) co_return Error(Reason::kClientUnknown);
+  Secret access_token = (*token)->value.Copy();
+  std::string subject = grant->id_token.subject;
+  co_return co_await client->provider->FetchUserInfo(std::move(access_token), std::move(subject),
+                                                     deadline);
+}
+
+StatusTask Broker::CheckStore() { return store_.Check(); }
+
+}  // namespace tokenbroker::broker

@@ -1,0 +1,60 @@
+// The use cases wired together: what rpc/ is given.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "broker/access_tokens.h"
+#include "broker/authorization.h"
+#include "broker/callback.h"
+#include "broker/client.h"
+#include "broker/refresh.h"
+#include "broker/revocation.h"
+#include "broker/token_cache.h"
+#include "broker/use_cases.h"
+#include "grants/grant_store.h"
+#include "net/runtime.h"
+
+namespace tokenbroker::broker {
+
+struct BrokerOptions {
+  std::string replica;        // unique among replicas, for leases
+  bool refresh_ahead = true;  // refresh.scheduler.enabled
+  AuthorizationLimits limits;
+};
+
+// Thread-safe. Borrows everything given to it; what it has begun may outlast it, but not those.
+class Broker final : public UseCases {
+ public:
+  Broker(const Clients& clients, grants::GrantStore& store, const Clock& clock, TokenCache& cache,
+         Runtime& runtime, BrokerOptions options);
+
+  Task<AuthorizationUrl> CreateAuthorizationUrl(const Asker& asker, AuthorizationWish wish,
+                                                absl::Time deadline) override;
+  Task<CallbackAnswer> SubmitCallback(const Asker& asker, SubmittedCallback callback,
+                                      absl::Time deadline) override;
+  TokenSnapshot FindAccessToken(const Asker& asker, const AccessTokenQuery& query) override;
+  Task<TokenSnapshot> GetAccessToken(const Asker& asker, AccessTokenQuery query,
+                                     absl::Time deadline) override;
+  Task<grants::Grant> GetGrant(const Asker& asker, std::string grant_id) override;
+  Task<grants::GrantPage> ListGrants(const Asker& asker, grants::GrantFilter filter,
+                                     std::size_t page_size, std::string page_token) override;
+  Task<grants::Grant> RevokeGrant(const Asker& asker, std::string grant_id,
+                                  absl::Time deadline) override;
+  Task<Json> GetUserInfo(const Asker& asker, std::string grant_id, absl::Time deadline) override;
+  StatusTask CheckStore() override;
+
+  // How many refreshes are under way: a drain waits for none.
+  int refreshes_in_flight() const { return refresh_.in_flight(); }
+
+ private:
+  const Clients& clients_;
+  grants::GrantStore& store_;
+  Authorization authorization_;
+  Callback callback_;
+  Refresh refresh_;
+  AccessTokens access_tokens_;
+  Revocation revocation_;
+};
+
+}  // namespace tokenbroker::broker

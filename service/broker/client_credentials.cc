@@ -1,0 +1,73 @@
+// Tokens of a client's own (RFC 6749 section 4.4). They need no store: nothing is lost with them.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "broker/access_tokens.h"
+#include "broker/lifetime.h"
+
+namespace tokenbroker::broker {
+namespace {
+
+Task<TokenSnapshot> Fetch(const Client& client, grants::TokenSelector selector,
+                          const Clock& clock) {
+  const std::string audience =
+      selector.audience.empty() ? client.default_audience : selector.audience;
+  oauth::AuthorizationGrant request = oauth::ClientCredentials{
+      .scopes = selector.scopes,
+      .audience = audience.empty() ? std::nullopt : std::optional(audience)};
+  const absl::Time deadline = clock.Now() + client.refresh.request_timeout;
+  auto response =
+      co_await client.provider->RequestToken(client.registration, std::move(request), deadline);
+  if (!response.ok()) co_return response.status();
+  grants::AccessToken held = KeepAccessToken(*response, selector.scopes, client, clock.Now());
+  auto token = std::make_shared<CachedToken>();
+  token->client = client.name;
+  token->value = std::move(held.value);
+  token->token_type = std::move(held.token_type);
+  token->expires_at = held.expires_at;
+  token->obtained_at = held.obtained_at;
+  token->refresh_after = absl::InfiniteFuture();
+  token->scopes = held.scopes.values();
+  token->audience = audience;
+  token->generation = 1;
+  co_return TokenSnapshot(std::move(token));
+}
+
+}  // namespace
+
+Task<TokenSnapshot> AccessTokens::ByCredentials(const Asker& asker, AccessTokenQuery query,
+                                                absl::Time deadline) {
+  const std::string& name = std::get<ByClientCredentials>(query.selector).client;
+  CO_ASSIGN_OR_RETURN(const Client* client, clients_.Find(name, asker));
+  if (!client->allows_client_credentials) {
+    co_return Error(Reason::kOperationNotSupported,
+                    {{"client", client->name}, {"needs", "client_credentials"}});
+  }
+  auto scopes = oauth::Scopes::FromValues(query.scopes);
+  if (!scopes.ok()) co_return FieldError("scopes", "holds a value that is no scope");
+  if (!client->scopes.Covers(*scopes)) co_return Error(Reason::kScopeNotAllowed);
+  if (!query.audience.empty() && query.audience != client->default_audience &&
+      std::find(client->audiences.begin(), client->audiences.end(), query.audience) ==
+          client->audiences.end()) {
+    co_return Error(Reason::kAudienceNotAllowed, {{"audience", query.audience}});
+  }
+  grants::TokenSelector selector{.audience = query.audience, .scopes = *std::move(scopes)};
+  const std::string place = CredentialsPlace(client->name);
+  const std::string key = CacheKey(place, query.audience, query.scopes);
+  const TokenCache::Ticket ticket = cache_.BeginLoad(place);
+  auto work = [client, selector = std::move(selector), &clock = clock_]() mutable {
+    return Fetch(*client, std::move(selector), clock);
+  };
+  auto token = co_await credential_flights_.Run(key, std::move(work), deadline);
+  if (!token.ok()) co_return token.status();
+  cache_.Insert(key, *token, ticket);
+  CO_RETURN_IF_ERROR(CheckRelease(asker, **token));
+  co_return *std::move(token);
+}
+
+}  // namespace tokenbroker::broker

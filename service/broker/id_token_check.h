@@ -1,0 +1,37 @@
+// The ID tokens that come with tokens from the token endpoint: signature, claims, hashes together.
+#pragma once
+
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "base/task.h"
+#include "broker/client.h"
+#include "grants/grant.h"
+#include "oauth/id_token.h"
+#include "oauth/token_response.h"
+
+namespace tokenbroker::broker {
+
+// A check that failed on an answer of the token, userinfo or revocation endpoint: the provider's
+// fault, not the caller's. PROVIDER_RESPONSE_INVALID with the failed check in metadata `check`;
+// errors that are no failed check (an unreachable provider, a denial by policy) stay as they are.
+absl::Status AsProviderFault(absl::Status failure);
+
+// Checks the ID token of a refresh, if there is one, against the grant (OIDC Core 12.2), its
+// signature and at_hash included. Keys that cannot be fetched are tried again for a while, since
+// the answer cannot be had a second time. Errors: those of jose::VerifyJws,
+// oauth::ValidateRefreshedIdToken and oauth::CheckHashes; PROVIDER_UNAVAILABLE where the keys stay
+// away.
+StatusTask CheckRefreshedIdToken(const Client& client, const grants::Grant& grant,
+                                 const oauth::TokenResponse& response, const Clock& clock);
+
+// An ID token whose signature has been verified, with its claims.
+struct VerifiedIdToken {
+  jose::Jwt jwt;
+  Json claims;
+};
+
+// Verifies the signature and parses the claims.
+// Errors: those of Provider::VerifySignature, CLAIM_MALFORMED.
+Task<VerifiedIdToken> VerifyIdToken(const Client& client, Secret id_token, absl::Time deadline);
+
+}  // namespace tokenbroker::broker

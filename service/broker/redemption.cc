@@ -1,0 +1,180 @@
+#include "broker/redemption.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "broker/id_token_check.h"
+#include "broker/lifetime.h"
+#include "broker/pause.h"
+#include "broker/revocation.h"
+
+namespace tokenbroker::broker {
+namespace {
+
+// How long a finished sign-in waits for a store that went away after the code was spent.
+constexpr absl::Duration kStorePatience = absl::Seconds(20);
+
+oauth::ExpectedIdToken Expected(const Redemption& redemption) {
+  const Client& client = redemption.client;
+  const grants::PendingAuthorization& pending = redemption.pending;
+  return {.issuer = pending.issuer,
+          .client_id = client.registration.client_id,
+          .nonce = &pending.nonce,
+          .clock_skew = client.provider->rules().clock_skew,
+          .max_issued_ago = client.id_token_max_issued_ago,
+          .max_age = pending.max_age,
+          .essential_acr_values = pending.acr_values,
+          .organization = pending.organization};
+}
+
+// The ID token of the front channel, if the response type has one (OIDC Core 3.3.2.9 to 3.3.2.12).
+Task<std::optional<oauth::IdTokenFacts>> CheckFrontChannel(const Redemption& redemption) {
+  const oauth::AuthorizationResponse& response = redemption.response;
+  if (!response.id_token) co_return std::nullopt;
+  Secret token = response.id_token->Copy();
+  const absl::Time deadline = redemption.clock.Now() + redemption.client.refresh.request_timeout;
+  auto verified = co_await VerifyIdToken(redemption.client, std::move(token), deadline);
+  if (!verified.ok()) co_return verified.status();
+  const absl::Time now = redemption.clock.Now();
+  auto facts = oauth::ValidateIdToken(verified->claims, Expected(redemption), now);
+  if (!facts.ok()) co_return facts.status();
+  const Secret* front_token = response.access_token ? &*response.access_token : nullptr;
+  CO_RETURN_IF_ERROR(oauth::CheckHashes(verified->jwt, verified->claims,
+                                        {.code = &*response.code,
+                                         .code_hash_required = true,
+                                         .access_token = front_token,
+                                         .access_token_hash_required = front_token != nullptr,
+                                         .state = &response.state}));
+  co_return std::optional(*std::move(facts));
+}
+
+struct BackChannelIdToken {
+  oauth::IdTokenFacts facts;
+  Json claims;
+};
+
+// The ID token of the token endpoint, which every sign-in must have (3.1.3.7, 3.1.3.8, 3.3.3.6).
+// Its hashes bind what came with it, not what came through the browser.
+Task<BackChannelIdToken> CheckBackChannel(const Redemption& redemption,
+                                          const oauth::TokenResponse& response,
+                                          const std::optional<oauth::IdTokenFacts>& front) {
+  if (!response.id_token) co_return Error(Reason::kIdTokenMissing);
+  Secret token = response.id_token->Copy();
+  const absl::Time deadline = redemption.clock.Now() + redemption.client.refresh.request_timeout;
+  auto verified = co_await VerifyIdToken(redemption.client, std::move(token), deadline);
+  if (!verified.ok()) co_return verified.status();
+  const absl::Time now = redemption.clock.Now();
+  auto facts = oauth::ValidateIdToken(verified->claims, Expected(redemption), now);
+  if (!facts.ok()) co_return facts.status();
+  CO_RETURN_IF_ERROR(oauth::CheckHashes(verified->jwt, verified->claims,
+                                        {.code = &*redemption.response.code,
+                                         .access_token = &response.access_token,
+                                         .state = &redemption.response.state}));
+  if (front) {
+    CO_RETURN_IF_ERROR(CheckSameEndUser(*front, *facts));
+  }
+  co_return BackChannelIdToken{.facts = *std::move(facts), .claims = std::move(verified->claims)};
+}
+
+grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& response,
+                        oauth::IdTokenFacts facts) {
+  const grants::PendingAuthorization& pending = redemption.pending;
+  const absl::Time now = redemption.clock.Now();
+  grants::Grant grant{.id = RandomToken(24),
+                      .caller = pending.caller,
+                      .client = pending.client,
+                      .provider = redemption.client.provider->name(),
+                      .id_token = std::move(facts),
+                      .raw_id_token = std::move(response.id_token),
+                      .nonce = pending.nonce.Copy(),
+                      .scopes = response.scopes.value_or(pending.scopes),
+                      .audience = pending.audience,
+                      .created_at = now,
+                      .last_used_at = now,
+                      .generation = 1,
+                      .refresh_token = std::move(response.refresh_token)};
+  grants::AccessToken token = KeepAccessToken(response, grant.scopes, redemption.client, now);
+  if (grant.refresh_token) {
+    grant.next_refresh_at = RefreshAfter(grant.id, token, redemption.client.refresh);
+  }
+  grant.access_tokens.emplace(grants::TokenSelector{}, std::move(token));
+  grant.ends_at = EndOf(grant, redemption.client, now);
+  return grant;
+}
+
+// The code is spent and the tokens are nowhere else: a store that stumbles gets time to come back.
+StatusTask StoreGrant(const Redemption& redemption, const grants::Grant& grant) {
+  Backoff backoff(absl::Milliseconds(50), absl::Seconds(2));
+  const absl::Time give_up = redemption.clock.Now() + kStorePatience;
+  bool may_be_stored = false;
+  while (true) {
+    grants::Grant copy = grant.Copy();
+    absl::Status stored = co_await redemption.store.CreateGrant(std::move(copy));
+    // The id is ours alone: finding it taken means that an earlier try got through.
+    if (may_be_stored && HasReason(stored, Reason::kGenerationConflict)) co_return absl::OkStatus();
+    if (!HasReason(stored, Reason::kStoreUnavailable)) co_return stored;
+    if (redemption.clock.Now() >= give_up) co_return stored;
+    may_be_stored = true;
+    co_await Pause(backoff.Next());
+  }
+}
+
+oauth::AuthorizationGrant CodeGrant(const Redemption& redemption) {
+  return oauth::AuthorizationCode{.code = redemption.response.code->Copy(),
+                                  .redirect_uri = redemption.pending.redirect_uri,
+                                  .code_verifier = redemption.pending.code_verifier.Copy()};
+}
+
+}  // namespace
+
+Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
+  const Client& client = redemption.client;
+  const absl::Time deadline = redemption.clock.Now() + client.refresh.request_timeout;
+  auto metadata = co_await client.provider->Metadata(deadline);
+  if (!metadata.ok()) co_return metadata.status();
+  const bool issuer_promised = client.provider->rules().require_issuer_parameter ||
+                               (*metadata)->authorization_response_iss_parameter_supported;
+  CO_RETURN_IF_ERROR(CheckAuthorizationResponse(
+      redemption.response, {.issuer = redemption.pending.issuer,
+                            .issuer_parameter_required = issuer_promised,
+                            .redirect_uri = redemption.pending.redirect_uri,
+                            .response_type = redemption.pending.response_type,
+                            .response_mode = redemption.pending.response_mode}));
+  auto front = co_await CheckFrontChannel(redemption);
+  if (!front.ok()) co_return front.status();
+
+  oauth::AuthorizationGrant request = CodeGrant(redemption);
+  const absl::Time exchange_deadline = redemption.clock.Now() + client.refresh.request_timeout;
+  auto response = co_await client.provider->RequestToken(client.registration, std::move(request),
+                                                         exchange_deadline);
+  if (!response.ok()) co_return response.status();
+
+  std::vector<IssuedToken> issued = TokensOf(*response);
+  auto back = co_await CheckBackChannel(redemption, *response, *front);
+  if (!back.ok()) {
+    RevokeInBackground(redemption.runtime, client, std::move(issued), redemption.clock);
+    co_return AsProviderFault(back.status());
+  }
+  const grants::Grant grant = MakeGrant(redemption, *response, std::move(back->facts));
+  absl::Status stored = co_await StoreGrant(redemption, grant);
+  if (!stored.ok()) {
+    RevokeInBackground(redemption.runtime, client, std::move(issued), redemption.clock);
+    co_return stored;
+  }
+  grants::CallbackOutcome outcome{.grant_id = grant.id,
+                                  .id_token_claims = Secret::Take(back->claims.dump())};
+  // Only a token that an ID token's at_hash bound may be passed on (RFC 9700 section 2.1.2).
+  const bool bound = redemption.response.id_token && redemption.response.access_token;
+  if (bound && client.expose_front_channel_access_token) {
+    outcome.front_channel_access_token = redemption.response.access_token->Copy();
+  }
+  co_return outcome;
+}
+
+}  // namespace tokenbroker::broker

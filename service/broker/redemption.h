@@ -1,0 +1,28 @@
+// From an authorization response to a stored grant: everything after the state has been claimed.
+#pragma once
+
+#include "base/clock.h"
+#include "base/task.h"
+#include "broker/client.h"
+#include "grants/grant_store.h"
+#include "net/runtime.h"
+#include "oauth/authorization_response.h"
+
+namespace tokenbroker::broker {
+
+// What one claimed callback is worked out from. The references outlive the task.
+struct Redemption {
+  const Client& client;
+  grants::GrantStore& store;
+  const Clock& clock;
+  Runtime& runtime;
+  grants::PendingAuthorization pending;
+  oauth::AuthorizationResponse response;
+};
+
+// Checks the response and its ID token, sends the code, checks the answer, stores the grant. Tokens
+// that were got and are not kept are revoked behind the scenes.
+// Errors: as Callback::Submit.
+Task<grants::CallbackOutcome> Redeem(Redemption redemption);
+
+}  // namespace tokenbroker::broker

@@ -1,0 +1,64 @@
+// Refresh: a new access token from the grant's refresh token, so that nothing is lost.
+//
+// The order is what keeps grants alive: lease, intent, request, commit (docs/architecture.md).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/secret.h"
+#include "base/task.h"
+#include "broker/client.h"
+#include "grants/grant_store.h"
+#include "net/runtime.h"
+#include "provider/single_flight.h"
+
+namespace tokenbroker::broker {
+
+// Why a caller is not content with the token that the grant holds.
+struct RefreshNeed {
+  grants::TokenSelector selector;  // normalised: empty means the grant's own
+  absl::Duration min_remaining_lifetime = absl::ZeroDuration();
+  Secret rejected_access_token;  // renew only if this is still the one held; empty: none
+  bool ahead_of_time = false;    // the token is good, but past its refresh point
+
+  RefreshNeed Copy() const {
+    return {selector, min_remaining_lifetime, rejected_access_token.Copy(), ahead_of_time};
+  }
+};
+
+// Whether the grant's token meets the need as things stand. A token that lives shorter than
+// `min_remaining_lifetime` from the start meets it for `RefreshRules::floor`: asking again would
+// not help, and must not become a request to the provider for every call. Pure.
+bool Meets(const grants::Grant& grant, const RefreshNeed& need, const RefreshRules& rules,
+           absl::Time now);
+
+// Thread-safe. Borrows everything given to it; flights may outlast the object, but not what it
+// borrows.
+class Refresh {
+ public:
+  // `replica` names who holds the leases, unique among replicas.
+  Refresh(const Clients& clients, grants::GrantStore& store, const Clock& clock, Runtime& runtime,
+          std::string replica);
+  ~Refresh();
+
+  // Sees to it that the grant's token meets `need`: at most one token request in this replica and,
+  // through the lease, in the fleet. The refresh belongs to the broker: `deadline` bounds the wait
+  // alone. OK means: read the grant again.
+  // Errors: GRANT_UNKNOWN, REAUTHORIZATION_REQUIRED, LEASE_HELD, STORE_UNAVAILABLE (no refresh is
+  // begun that could not be stored), those of Provider::RequestToken, PROVIDER_RESPONSE_INVALID for
+  // a refreshed ID token that does not validate, DEADLINE_EXCEEDED.
+  StatusTask Renew(std::string grant_id, RefreshNeed need, absl::Time deadline);
+
+  // How many refreshes are under way, for draining.
+  int in_flight() const;
+
+ private:
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
+  provider::SingleFlight<std::string, bool> flights_;
+};
+
+}  // namespace tokenbroker::broker

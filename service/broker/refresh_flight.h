@@ -1,0 +1,30 @@
+// One refresh from lease to commit. Used by Refresh alone, which sees to it that there is one at a
+// time for one need.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/task.h"
+#include "broker/client.h"
+#include "grants/grant_store.h"
+#include "net/runtime.h"
+
+namespace tokenbroker::broker {
+
+struct RefreshNeed;
+
+// Borrowed; outlives every flight.
+struct RefreshContext {
+  const Clients& clients;
+  grants::GrantStore& store;
+  const Clock& clock;
+  Runtime& runtime;  // runs the renewal of leases
+};
+
+// Errors: as Refresh::Renew, without the deadline. Suspends until the answer of the provider is
+// stored, however long the store stays away.
+StatusTask RefreshFlight(RefreshContext context, std::string grant_id, RefreshNeed need,
+                         std::string holder);
+
+}  // namespace tokenbroker::broker

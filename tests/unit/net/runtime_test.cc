@@ -1,0 +1,73 @@
+#include "net/runtime.h"
+
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "asio/experimental/as_tuple.hpp"
+#include "asio/steady_timer.hpp"
+#include "asio/use_awaitable.hpp"
+#include "base/error.h"
+#include "gtest/gtest.h"
+#include "support/status_matchers.h"
+
+namespace tokenbroker::testing {
+namespace {
+
+Task<std::string> Answer() { co_return std::string("42"); }
+
+StatusTask WaitForEver(std::shared_ptr<internal::BlockingResult<bool>> started) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::hours(1));
+  started->Set(true);
+  const auto [error] = co_await timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  co_return error ? Error(Reason::kCancelled) : absl::OkStatus();
+}
+
+asio::awaitable<void> Throw() {
+  co_await asio::this_coro::executor;
+  throw std::runtime_error("a text that must not be printed");
+}
+
+TEST(Runtime, RunsACoroutineToItsResult) {
+  Runtime runtime;
+  EXPECT_THAT(RunBlocking(runtime, Answer()), IsOkAndHolds("42"));
+}
+
+TEST(Runtime, EndsTheWaitOfACancelledTaskWithAnError) {
+  Runtime runtime;
+  auto started = std::make_shared<internal::BlockingResult<bool>>();
+  auto ended = std::make_shared<internal::BlockingResult<absl::Status>>();
+  const SpawnedTask task = runtime.Spawn(internal::SetWhenDone(WaitForEver(started), ended));
+  started->Wait();
+  task.Cancel();
+  EXPECT_THAT(ended->Wait(), FailsWith(Reason::kCancelled));
+  task.Cancel();
+}
+
+TEST(Runtime, DropsWhatStillWaitsWhenItIsDestroyed) {
+  auto started = std::make_shared<internal::BlockingResult<bool>>();
+  auto ended = std::make_shared<internal::BlockingResult<absl::Status>>();
+  {
+    Runtime runtime;
+    runtime.Spawn(internal::SetWhenDone(WaitForEver(started), ended));
+    started->Wait();
+  }
+  EXPECT_EQ(ended.use_count(), 1);
+}
+
+TEST(RuntimeDeathTest, DiesOfAnExceptionWithoutPrintingItsText) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto throw_in_coroutine = [] {
+    Runtime runtime(1);
+    runtime.Spawn(Throw());
+    internal::BlockingResult<bool> never;
+    never.Wait();
+  };
+  EXPECT_DEATH(throw_in_coroutine(),
+               "^fatal: an exception of type [A-Za-z0-9_]+ left a coroutine\n$");
+}
+
+}  // namespace
+}  // namespace tokenbroker::testing
