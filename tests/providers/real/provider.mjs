@@ -84,7 +84,22 @@ provider.use(async (ctx, next) => {
 provider.on('server_error', (_ctx, error) => console.error('provider:', error));
 
 server.on('request', provider.callback());
-const api = http.createServer(protectedApi({ jwks: publicKeys(keys), issuer, client: apiClient }));
+
+// DELETE /consents/<user> beside the API ends whatever that user consented to, as a page of the
+// provider's where users take consent back would.
+const consents = new Map(); // user -> their grants
+provider.on('grant.success', ({ oidc: { entities } }) => {
+  const { Account: account, Grant: grant } = entities;
+  if (grant) consents.set(account.accountId, [...(consents.get(account.accountId) ?? []), grant]);
+});
+const helloApi = protectedApi({ jwks: publicKeys(keys), issuer, client: apiClient });
+const api = http.createServer(async (request, response) => {
+  const [, user] = /^\/consents\/([^/]+)$/.exec(request.url) ?? [];
+  if (request.method !== 'DELETE' || !user) return helloApi(request, response);
+  await Promise.all((consents.get(user) ?? []).map((grant) => grant.destroy()));
+  consents.delete(user);
+  return response.writeHead(204).end();
+});
 const apiPort = await listen(api, flags['api-port']);
 
 console.log(JSON.stringify({ issuer, port, api: `http://127.0.0.1:${apiPort}` }));

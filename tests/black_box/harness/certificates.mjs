@@ -1,0 +1,38 @@
+// Throw-away certificates, made by the openssl command line.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { scratchFolder } from './child.mjs';
+
+const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+
+// A certificate authority. `issue` returns {certFile, keyFile, cert, key}.
+export class Authority {
+  constructor() {
+    this.folder = scratchFolder();
+    this.caFile = join(this.folder, 'ca.pem');
+    this.keyFile = join(this.folder, 'ca.key');
+    openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+      '-keyout', this.keyFile, '-out', this.caFile, '-subj', '/CN=test authority',
+      '-addext', 'keyUsage=critical,keyCertSign');
+    this.ca = readFileSync(this.caFile);
+    this.serial = 0;
+  }
+
+  // `san` as openssl writes it: "IP:127.0.0.1", "DNS:a.example.org", "URI:spiffe://example.org/a". Empty: none.
+  issue(san, { name = 'test', days = 1 } = {}) {
+    const at = (ending) => join(this.folder, `leaf-${this.serial}.${ending}`);
+    this.serial += 1;
+    writeFileSync(at('ext'), `extendedKeyUsage=serverAuth,clientAuth\n${san ? `subjectAltName=${san}\n` : ''}`);
+    openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+      '-keyout', at('key'), '-out', at('csr'), '-subj', `/CN=${name}`);
+    openssl('x509', '-req', '-in', at('csr'), '-CA', this.caFile, '-CAkey', this.keyFile, '-days', String(days),
+      '-set_serial', String(this.serial + 100), '-extfile', at('ext'), '-out', at('pem'));
+    return {
+      certFile: at('pem'),
+      keyFile: at('key'),
+      cert: readFileSync(at('pem')),
+      key: readFileSync(at('key')),
+    };
+  }
+}

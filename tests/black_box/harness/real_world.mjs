@@ -1,0 +1,121 @@
+// One broker in front of npm oidc-provider.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Broker, baseConfig } from './broker.mjs';
+import { Child, scratchFolder } from './child.mjs';
+import { RESPONSE_TYPES, providerConfig } from './hostile_world.mjs';
+import { secret, secretsOfCallback } from './secrets.mjs';
+import { signIn } from '../../providers/sign_in.mjs';
+
+const PROVIDER = fileURLToPath(new URL('../../providers/real/provider.mjs', import.meta.url));
+const REDIRECT_URI = 'http://127.0.0.1:8080/callback';
+
+// The registrations: name in the broker -> what differs.
+const CLIENTS = {
+  basic: { method: 'client_secret_basic' },
+  post: { method: 'client_secret_post' },
+  public: { method: 'none' },
+  ps256: { method: 'client_secret_basic', alg: 'PS256' },
+  es256: { method: 'client_secret_basic', alg: 'ES256' },
+  eddsa: { method: 'client_secret_basic', alg: 'EdDSA' },
+  patient: { method: 'client_secret_basic' },
+};
+
+// A secret with everything that form-encoding has to get right.
+const makeSecret = () => secret('client secret', `${randomBytes(12).toString('base64')} +%/ü:&=`);
+
+function registration(name, { method, alg = 'RS256' }, clientSecret) {
+  return {
+    client_id: name,
+    ...(method !== 'none' && { client_secret: clientSecret }),
+    token_endpoint_auth_method: method,
+    id_token_signed_response_alg: alg,
+    redirect_uris: [REDIRECT_URI],
+    post_logout_redirect_uris: ['http://127.0.0.1:8080/'],
+  };
+}
+
+function client(name, { method }, clientSecret) {
+  const proof = method === 'none' ? {} : { secrets: [{ inline: clientSecret }] };
+  return {
+    name,
+    provider: 'real',
+    client_id: name,
+    authentication: { [method]: proof },
+    redirect_uris: [REDIRECT_URI],
+    response_types: RESPONSE_TYPES,
+    response_modes: ['form_post', 'query', 'fragment'],
+    scopes: ['openid', 'profile', 'email', 'offline_access', 'hello:read', 'hello:write'],
+    default_scopes: ['openid', 'profile', 'offline_access', 'hello:read'],
+    audiences: ['https://api.example.org/a', 'https://api.example.org/b'],
+    resources: ['https://api.example.org/a', 'https://api.example.org/b'],
+    refresh: { floor: '0s' },
+    expose_front_channel_access_token: name === 'post',
+  };
+}
+
+export class RealWorld {
+  // `config` adds to the broker's configuration; `lifetime` is that of access tokens, in seconds.
+  static async start({ config = {}, lifetime = 3600, flags = [] } = {}) {
+    const world = new RealWorld();
+    const secrets = Object.fromEntries(Object.keys(CLIENTS).map((name) => [name, makeSecret()]));
+    const each = (make) => Object.entries(CLIENTS).map(([name, what]) => make(name, what, secrets[name]));
+    const file = join(scratchFolder(), 'clients.json');
+    writeFileSync(file, JSON.stringify(each(registration)));
+    const args = [PROVIDER, '--clients', file, '--access-token-lifetime', String(lifetime), ...flags];
+    world.provider = new Child(process.execPath, args);
+    Object.assign(world, await world.provider.readyLine());
+    world.broker = await Broker.start(
+      baseConfig({ providers: [providerConfig(world.issuer, 'real')], clients: each(client), ...config }),
+    );
+    return world;
+  }
+
+  get rpc() { return this.broker.rpc; }
+
+  begin(request = {}) {
+    return this.rpc.CreateAuthorizationUrl({
+      client: 'basic',
+      redirect_uri: REDIRECT_URI,
+      response_type: 'code id_token',
+      response_mode: 'form_post',
+      prompt: 'consent', // oidc-provider gives offline_access for no less (OIDC Core 11)
+      ...request,
+    });
+  }
+
+  // Signs a user in at the provider's pages; returns the `callback` of SubmitCallbackRequest.
+  async authorize(url, user) {
+    const { mode, body, url: redirectUrl } = await signIn(url, user);
+    const callback = mode === 'form_post' ? { form_body: body } : { redirect_url: redirectUrl };
+    secretsOfCallback(callback);
+    return callback;
+  }
+
+  // The whole sign-in. Returns SubmitCallbackResponse.
+  async signIn(request, user) {
+    const begun = await this.begin(request);
+    const callback = await this.authorize(begun.authorization_url, user);
+    return this.rpc.SubmitCallback({ ...callback, browser_binding: begun.browser_binding });
+  }
+
+  // Calls the protected API with a bearer token; returns {status, body}.
+  async callApi(token) {
+    const answer = await fetch(`${this.api}/api/hello`, { headers: { authorization: `Bearer ${token}` } });
+    return { status: answer.status, body: await answer.json() };
+  }
+
+  // The user takes back, at the provider, whatever they consented to.
+  async withdrawConsent(user) {
+    const answer = await fetch(`${this.api}/consents/${user}`, { method: 'DELETE' });
+    assert.equal(answer.status, 204);
+  }
+
+  async stop() {
+    await this.broker.stop();
+    await this.provider.stop();
+  }
+}

@@ -1,0 +1,32 @@
+// A redis-server of the test's own: free port, own folder, nothing written to disk.
+import net from 'node:net';
+import { accepts, Child, freePort, scratchFolder } from './child.mjs';
+
+export class Redis {
+  static async start({ port } = {}) {
+    const redis = new Redis();
+    redis.port = port ?? (await freePort());
+    redis.child = new Child('redis-server', [
+      '--port', String(redis.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
+      '--dir', scratchFolder(), '--daemonize', 'no',
+    ]);
+    await redis.child.until(() => accepts(redis.port), 'redis-server accepts connections');
+    return redis;
+  }
+
+  // Sends one inline command and returns the raw reply.
+  command(text) {
+    return new Promise((resolve, reject) => {
+      const socket = net.connect(this.port, '127.0.0.1').setEncoding('utf8').on('error', reject);
+      let reply = '';
+      socket.on('data', (data) => { reply += data; }).on('close', () => resolve(reply));
+      socket.write(`${text}\r\nQUIT\r\n`);
+    });
+  }
+
+  // Stops answering without closing connections, and goes on.
+  pause() { this.child.process.kill('SIGSTOP'); }
+  resume() { this.child.process.kill('SIGCONT'); }
+
+  stop() { return this.child.stop('SIGKILL'); }
+}

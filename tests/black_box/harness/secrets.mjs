@@ -1,0 +1,45 @@
+// Everything secret that was in play in this process: no broker may print any of it.
+const seen = new Map(); // value -> what it is
+
+const MIN_LENGTH = 8; // shorter ones would be found by chance
+
+// Notes a secret and returns it.
+export function secret(what, value) {
+  if (typeof value === 'string' && value.length >= MIN_LENGTH) seen.set(value, what);
+  return value;
+}
+
+// Notes the secrets that an authorization URL carries.
+export function secretsOfUrl(url) {
+  const query = new URL(url).searchParams;
+  for (const name of ['state', 'nonce']) secret(name, query.get(name));
+}
+
+const CALLBACK = ['code', 'state', 'id_token', 'access_token', 'response'];
+
+// Notes the secrets of a callback: a form body or a URL.
+export function secretsOfCallback({ form_body: body, redirect_url: url }) {
+  const text = body ?? (url ?? '').replace(/^[^?#]*[?#]/, '');
+  if (text.length > 1_000_000) return;
+  for (const [name, value] of new URLSearchParams(text)) if (CALLBACK.includes(name)) secret(name, value);
+}
+
+// Returns what of it is in `text`: a list of "what (how long)". A secret is looked for as it is, and
+// percent-encoded; of a JWT the signature alone is enough.
+export function leaksIn(text) {
+  const leaks = [];
+  for (const [value, what] of seen) {
+    const forms = new Set([value, encodeURIComponent(value)]);
+    const parts = value.split('.');
+    if (parts.length === 3 && parts[2].length > 20) forms.add(parts[2]).add(parts[1]);
+    for (const form of forms) {
+      const at = text.indexOf(form);
+      if (at < 0) continue;
+      const line = text.slice(text.lastIndexOf('\n', at) + 1, text.indexOf('\n', at));
+      leaks.push(`${what} of ${value.length} characters in: ${line.slice(0, 400)}`);
+    }
+  }
+  return leaks;
+}
+
+export const secretCount = () => seen.size;
