@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { randomBytes } from 'node:crypto';
 import { accepts, Child, freePort, scratchFolder } from './child.mjs';
 import { connect } from './rpc.mjs';
-import { leaksIn, secret } from './secrets.mjs';
+import { leaksIn, recordOutput, secret } from './secrets.mjs';
 
 const BUILT = fileURLToPath(new URL('../../../build/release/service/token-broker', import.meta.url));
 export const BINARY = process.env.TOKEN_BROKER_BIN ?? BUILT;
@@ -47,6 +47,7 @@ export class Broker {
     broker.child = new Child(BINARY, ['--config', broker.configFile, ...args], {
       env: { ...process.env, ...env },
     });
+    recordOutput(broker.child);
     await broker.child.until(() => accepts(broker.port), 'the broker accepts connections');
     broker.startMs = performance.now() - began;
     broker.rpc = connect(broker.address, { credentials });
@@ -72,6 +73,7 @@ export async function runBroker(config, args = []) {
   const file = join(folder, 'broker.yaml');
   writeFileSync(file, typeof config === 'string' ? config : JSON.stringify(config, null, 2));
   const child = new Child(BINARY, ['--config', file, ...args]);
+  recordOutput(child);
   const timer = setTimeout(() => child.process.kill('SIGKILL'), 10000);
   const { code } = await child.exited;
   clearTimeout(timer);

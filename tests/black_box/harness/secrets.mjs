@@ -1,4 +1,10 @@
 // Everything secret that was in play in this process: no broker may print any of it.
+//
+// With TEST_RECORD set to a folder, the secrets and all that brokers printed are left there, so that
+// check_leaks.mjs can compare everything with everything at the end.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 const seen = new Map(); // value -> what it is
 
 const MIN_LENGTH = 8; // shorter ones would be found by chance
@@ -42,4 +48,18 @@ export function leaksIn(text) {
   return leaks;
 }
 
-export const secretCount = () => seen.size;
+const { TEST_RECORD: record } = process.env;
+const printed = []; // children whose output counts
+
+// Notes a broker, by its Child.
+export function recordOutput(child) { printed.push(child); }
+
+// Notes secrets that were recorded elsewhere: [[value, what], ...].
+export function learn(entries) { for (const [value, what] of entries) seen.set(value, what); }
+
+if (record) {
+  process.on('exit', () => {
+    writeFileSync(join(record, `${process.pid}.secrets.json`), JSON.stringify([...seen]));
+    printed.forEach((child, i) => writeFileSync(join(record, `${process.pid}-${i}.log`), child.output));
+  });
+}

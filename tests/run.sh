@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# Runs every test, from a clean Debian 12 or 13 on: installs what is missing, builds, tests.
+#
+#   tests/run.sh                  everything, as CI does
+#   tests/run.sh unit black_box   these sections alone, with what they need
+#   tests/run.sh black_box callback refresh    of the end-to-end tests, those files alone
+#
+# Sections: lint unit black_box browser asan tsan fuzz demo. Ends with one line, `N passed, N failed`,
+# and with a status that is not 0 when anything failed.
+# shellcheck disable=SC2317  # functions are called through `timed`
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+ALL="lint unit black_box browser asan tsan fuzz demo"
+FUZZ_SECONDS=${FUZZ_SECONDS:-5}
+
+sections=
+files=
+for argument in "$@"; do
+  case " $ALL " in
+    *" $argument "*) sections="$sections $argument" ;;
+    *) files="$files tests/black_box/$argument.test.mjs" ;;
+  esac
+done
+[ -n "$sections" ] || sections=${files:+black_box}
+[ -n "$sections" ] || sections=$ALL
+
+reports=$(mktemp -d)
+trap 'rm -rf "$reports"' EXIT
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+passed=0
+failed=0
+
+wants() { case " $sections " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+headline() { printf '\n=== %s\n' "$*"; }
+
+# count PASSED FAILED: adds to the closing line.
+count() {
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+}
+
+# timed TITLE COMMAND...: runs a part and says how long it took.
+timed() {
+  local title=$1 began=$SECONDS status=0
+  shift
+  headline "$title"
+  "$@" || status=$?
+  printf -- '--- %s: %d s%s\n' "$title" $((SECONDS - began)) "$([ $status -eq 0 ] || echo ', FAILED')"
+  return "$status"
+}
+
+# must TITLE COMMAND...: a part without which the rest makes no sense.
+must() {
+  timed "$@" && return
+  count 0 1
+  finish
+}
+
+# check TITLE COMMAND...: a part that counts as one test.
+check() {
+  if timed "$@"; then count 1 0; else count 0 1; fi
+}
+
+finish() {
+  printf '\n%d passed, %d failed\n' "$passed" "$failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+  exit
+}
+
+quietly() {
+  local log=$reports/build.log
+  "$@" >"$log" 2>&1 && return
+  tail -n 60 "$log"
+  return 1
+}
+
+# build PRESET [TARGET...]: configures and builds, in silence unless it fails.
+build() {
+  local preset=$1
+  shift
+  quietly cmake --preset "$preset" && quietly cmake --build --preset "$preset" ${1:+--target "$@"}
+}
+
+# ctest_of PRESET: runs the preset's tests, and counts the test cases of GoogleTest, not the binaries.
+ctest_of() {
+  local preset=$1 folder=$reports/gtest-$1
+  GTEST_OUTPUT="json:$folder/" ctest --preset "$preset" -j "$(nproc)" | tee "$reports/ctest" | grep -Ev '^ +Start |Passed'
+  local status=${PIPESTATUS[0]}
+  # shellcheck disable=SC2046  # two words
+  count $(node tests/count_gtest.mjs "$folder" "$reports/ctest")
+  return "$status"
+}
+
+# node_tests FILE...: runs files of the Node test runner.
+node_tests() {
+  node --test --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$reports/tap" "$@"
+  local status=$?
+  # shellcheck disable=SC2046  # two words
+  count $(awk '/^# pass /{p = $3} /^# (fail|cancelled) /{f += $3} END {print p + 0, f + 0}' "$reports/tap")
+  return "$status"
+}
+
+npm_packages() {
+  local folder
+  for folder in tests client/examples/webapp; do
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error || return
+  done
+}
+
+lint() {
+  local status=0
+  git ls-files '*.cc' '*.h' | xargs clang-format-19 --dry-run -Werror || status=1
+  git ls-files '*.sh' .ci/run | xargs shellcheck || status=1
+  git ls-files '*.mjs' | xargs -n 1 node --check || status=1
+  return "$status"
+}
+
+black_box() {
+  export TEST_RECORD=$reports/record
+  mkdir -p "$TEST_RECORD"
+  # shellcheck disable=SC2086  # a list of files
+  node_tests ${files:-tests/black_box/*.test.mjs}
+}
+
+browser() { node_tests tests/browser/*.test.mjs; }
+leaks() { node tests/black_box/check_leaks.mjs "$TEST_RECORD"; }
+
+demo() {
+  deploy/demo.sh && deploy/demo.sh --redis
+}
+
+must "packages from Debian" deploy/install-deps.sh --tests
+if wants black_box || wants browser; then must "packages from npm" npm_packages; fi
+wants lint && check "lint" lint
+if wants unit || wants black_box || wants browser || wants demo; then must "release build" build release; fi
+wants unit && timed "unit tests" ctest_of release
+if wants black_box; then
+  timed "end-to-end tests" black_box
+  check "no secret in anything the broker printed" leaks
+fi
+wants browser && timed "a browser on the sample application" browser
+if wants asan; then
+  must "asan build" build asan
+  timed "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" ctest_of asan
+fi
+if wants tsan; then
+  must "tsan build" build tsan
+  timed "core classes under ThreadSanitizer" ctest_of tsan
+fi
+wants fuzz && check "fuzzing, ${FUZZ_SECONDS} s each" tests/fuzz/run.sh "$FUZZ_SECONDS"
+wants demo && check "the demo, in memory and on Redis" demo
+finish
