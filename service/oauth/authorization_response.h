@@ -52,7 +52,9 @@ absl::StatusOr<AuthorizationResponse> ParseRedirectUrl(std::string_view url);
 // What the pending request and the provider's metadata promise.
 struct ExpectedAuthorizationResponse {
   std::string issuer;
-  bool issuer_parameter_required = false;  // authorization_response_iss_parameter_supported
+  // authorization_response_iss_parameter_supported; the `iss` of an ID token that comes along will
+  // do.
+  bool issuer_parameter_required = false;
   std::string redirect_uri;
   ResponseType response_type;
   ResponseMode response_mode = ResponseMode::kFormPost;

@@ -236,7 +236,7 @@ describe('authorization responses', () => {
   }
 
   it('cb-error-and-code', async () => {
-    await refused(await changed('code', add('error', 'access_denied')), ARG(MISMATCH));
+    await refused(await changed('code', add('error', 'access_denied')), ARG('CALLBACK_MALFORMED'));
   });
 
   it('cb-error-wrong-or-no-state', async () => {

@@ -157,7 +157,7 @@ describe('the token endpoint', () => {
     it(`tok-refresh-type: ${JSON.stringify(refresh_token)}`, () => refused(set({ refresh_token }), PROTO()));
   }
 
-  for (const access_token of [undefined, null, '', 7, {}, 'with space', 'new\nline']) {
+  for (const access_token of [undefined, null, '', 7, {}, 'new\nline', 'nön-ASCII']) {
     it(`tok-access-token: ${JSON.stringify(access_token)}`, () => refused(set({ access_token }), PROTO()));
   }
 
