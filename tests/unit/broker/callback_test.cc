@@ -1,0 +1,253 @@
+#include "broker/callback.h"
+
+#include <thread>
+
+#include "broker/broker_fixture.h"
+
+namespace tokenbroker::broker {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using testing::FailsWith;
+using ::testing::IsEmpty;
+using testing::IsOk;
+
+class CallbackSubmission : public BrokerTest {
+ protected:
+  struct SignInParts {
+    AuthorizationUrl url;
+    std::string nonce;
+    std::string body;  // a correct form_post
+  };
+
+  // A sign-in up to the point where the browser comes back; the token endpoint will answer well.
+  SignInParts Prepare(const std::string& response_type) {
+    auto url = Begin(response_type);
+    EXPECT_THAT(url, IsOk());
+    SignInParts parts{.url = *std::move(url)};
+    parts.nonce = ParameterOf(parts.url.url, "nonce");
+    parts.body = "code=C1&state=" + std::string(parts.url.state.Reveal());
+    Json front = Claims(parts.nonce);
+    front["c_hash"] = LeftHash("C1");
+    if (response_type.ends_with(" token")) {
+      parts.body += "&access_token=FRONT&token_type=bearer&expires_in=60";
+      front["at_hash"] = LeftHash("FRONT");
+    }
+    if (response_type.find("id_token") != std::string::npos) {
+      parts.body += "&id_token=" + Escape(front.dump());
+    }
+    provider_->Answer(Issues(
+        {.access_token = "AT1", .refresh_token = "RT1", .id_token = Claims(parts.nonce).dump()}));
+    return parts;
+  }
+
+  static std::string Escape(const std::string& text) {
+    std::string escaped;
+    for (const char c : text) {
+      char hex[4];
+      std::snprintf(hex, sizeof hex, "%%%02X", static_cast<unsigned char>(c));
+      escaped += hex;
+    }
+    return escaped;
+  }
+
+  static std::string Without(std::string body, const std::string& name) {
+    const auto at = body.find(name + "=");
+    const auto end = body.find('&', at);
+    body.erase(at == 0 ? 0 : at - 1, end == std::string::npos ? std::string::npos : end - at + 1);
+    return body;
+  }
+};
+
+class ResponseTypes : public CallbackSubmission,
+                      public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(ResponseTypes, EndInAGrantAfterOneTokenRequest) {
+  const SignInParts parts = Prepare(GetParam());
+  const auto answer = Submit(parts.body, parts.url.browser_binding);
+  ASSERT_OK(answer);
+  EXPECT_EQ(answer->grant.id_token.subject, "alice");
+  EXPECT_EQ(answer->grant.caller, "backend");
+  EXPECT_EQ(answer->grant.generation, 1u);
+  EXPECT_EQ(answer->caller_context.Reveal(), "cart=7");
+  EXPECT_EQ(Json::parse(answer->id_token_claims.Reveal()).at("nonce"), parts.nonce);
+  EXPECT_FALSE(answer->front_channel_access_token);
+  EXPECT_THAT(provider_->sent(), ElementsAre("code C1"));
+  EXPECT_EQ(TokenOf(Get(answer->grant.id)), "AT1");
+}
+
+INSTANTIATE_TEST_SUITE_P(AllFour, ResponseTypes,
+                         ::testing::Values("code", "code id_token", "code token",
+                                           "code id_token token"),
+                         [](const auto& row) {
+                           std::string name = row.param;
+                           std::replace(name.begin(), name.end(), ' ', '_');
+                           return name;
+                         });
+
+TEST_F(CallbackSubmission, GivesTheSameAnswerToTheSameCallback) {
+  const SignInParts parts = Prepare("code id_token");
+  const auto first = Submit(parts.body, parts.url.browser_binding);
+  const auto second = Submit(parts.body, parts.url.browser_binding);
+  ASSERT_OK(first);
+  ASSERT_OK(second);
+  EXPECT_EQ(first->grant.id, second->grant.id);
+  EXPECT_TRUE(first->id_token_claims == second->id_token_claims);
+  EXPECT_THAT(provider_->sent(), ElementsAre("code C1"));
+}
+
+TEST_F(CallbackSubmission, RefusesAnotherCallbackForAUsedState) {
+  const SignInParts parts = Prepare("code");
+  ASSERT_OK(Submit(parts.body, parts.url.browser_binding));
+  EXPECT_THAT(Submit(parts.body + "&session_state=x", parts.url.browser_binding),
+              FailsWith(Reason::kStateUnknown));
+  EXPECT_THAT(provider_->sent(), ElementsAre("code C1"));
+}
+
+TEST_F(CallbackSubmission, SendsTheCodeOnceWhenManyBringItAtOnce) {
+  const SignInParts parts = Prepare("code");
+  std::vector<std::string> ids(16);
+  std::vector<std::thread> browsers;
+  for (std::string& id : ids) {
+    browsers.emplace_back([&] {
+      const auto answer = Submit(parts.body, parts.url.browser_binding);
+      id = answer.ok() ? answer->grant.id : answer.status().ToString();
+    });
+  }
+  for (std::thread& browser : browsers) browser.join();
+  EXPECT_THAT(ids, ::testing::Each(ids.front()));
+  EXPECT_THAT(provider_->sent(), ElementsAre("code C1"));
+}
+
+TEST_F(CallbackSubmission, LeavesTheRequestAloneWhenTheBrowserIsAnother) {
+  const SignInParts parts = Prepare("code");
+  EXPECT_THAT(Submit(parts.body, Secret("another")), FailsWith(Reason::kBrowserBindingMismatch));
+  EXPECT_THAT(Submit(parts.body, Secret()), FailsWith(Reason::kBrowserBindingMismatch));
+  EXPECT_THAT(Submit(parts.body, parts.url.browser_binding), IsOk());
+}
+
+TEST_F(CallbackSubmission, KnowsNoStateOfAnotherCaller) {
+  const SignInParts parts = Prepare("code");
+  const Asker other{.name = "other", .sees_grants_of_others = true};
+  EXPECT_THAT(SubmitAs(other, parts.body, parts.url.browser_binding),
+              FailsWith(Reason::kStateUnknown));
+  EXPECT_THAT(Submit(parts.body, parts.url.browser_binding), IsOk());
+}
+
+TEST_F(CallbackSubmission, ForgetsARequestThatTookTooLong) {
+  const SignInParts parts = Prepare("code");
+  clock_.Advance(absl::Minutes(10));
+  EXPECT_THAT(Submit(parts.body, parts.url.browser_binding), FailsWith(Reason::kStateUnknown));
+}
+
+TEST_F(CallbackSubmission, KeepsTheRequestWhileTheProviderIsDown) {
+  const SignInParts parts = Prepare("code");
+  provider_->metadata_error = Error(Reason::kProviderUnavailable);
+  EXPECT_THAT(Submit(parts.body, parts.url.browser_binding),
+              FailsWith(Reason::kProviderUnavailable));
+  provider_->metadata_error = absl::OkStatus();
+  EXPECT_THAT(Submit(parts.body, parts.url.browser_binding), IsOk());
+}
+
+TEST_F(CallbackSubmission, NeverSendsACodeTwice) {
+  auto url = Begin();
+  provider_->Answer(Fails(Error(Reason::kProviderUnavailable)));
+  const std::string body = "code=C1&state=" + std::string(url->state.Reveal());
+  EXPECT_THAT(Submit(body, url->browser_binding), FailsWith(Reason::kProviderUnavailable));
+  EXPECT_THAT(Submit(body, url->browser_binding), FailsWith(Reason::kStateUnknown));
+  EXPECT_THAT(provider_->sent(), ElementsAre("code C1"));
+}
+
+TEST_F(CallbackSubmission, StopsBeforeTheCodeWhenTheFrontChannelIsWrong) {
+  for (const char* missing : {"id_token", "code"}) {
+    const SignInParts parts = Prepare("code id_token");
+    EXPECT_THAT(Submit(Without(parts.body, missing), parts.url.browser_binding),
+                FailsWith(Reason::kResponseParametersMismatch));
+  }
+  {
+    const SignInParts parts = Prepare("code id_token");
+    std::string other_code = parts.body;
+    other_code.replace(0, 7, "code=C2");
+    EXPECT_THAT(Submit(other_code, parts.url.browser_binding), FailsWith(Reason::kCHashMismatch));
+  }
+  {
+    const SignInParts parts = Prepare("code id_token token");
+    std::string other_token = parts.body;
+    other_token.replace(other_token.find("FRONT"), 5, "OTHER");
+    EXPECT_THAT(Submit(other_token, parts.url.browser_binding), FailsWith(Reason::kAtHashMismatch));
+  }
+  {
+    const SignInParts parts = Prepare("code id_token");
+    provider_->signature_error = Error(Reason::kSignatureInvalid);
+    EXPECT_THAT(Submit(parts.body, parts.url.browser_binding),
+                FailsWith(Reason::kSignatureInvalid));
+    provider_->signature_error = absl::OkStatus();
+  }
+  EXPECT_THAT(provider_->sent(), IsEmpty());
+}
+
+TEST_F(CallbackSubmission, ReportsAnAuthenticNo) {
+  const auto url = Begin();
+  EXPECT_THAT(
+      Submit("error=access_denied&state=" + std::string(url->state.Reveal()), url->browser_binding),
+      FailsWith(Reason::kProviderDenied));
+}
+
+struct BadIdToken {
+  const char* name;
+  std::function<void(Json&)> change;
+  const char* check;
+};
+
+class BackChannelIdTokens : public CallbackSubmission,
+                            public ::testing::WithParamInterface<BadIdToken> {};
+
+// What the token endpoint got wrong is the provider's fault, and its tokens are given back.
+TEST_P(BackChannelIdTokens, LeaveNothingBehind) {
+  auto url = Begin("code id_token");
+  ASSERT_OK(url);
+  const std::string nonce = ParameterOf(url->url, "nonce");
+  Json front = Claims(nonce);
+  front["c_hash"] = LeftHash("C1");
+  Json back = Claims(nonce);
+  GetParam().change(back);
+  provider_->Answer(
+      Issues({.access_token = "AT1", .refresh_token = "RT1", .id_token = back.dump()}));
+  const auto answer = Submit(
+      "code=C1&state=" + std::string(url->state.Reveal()) + "&id_token=" + Escape(front.dump()),
+      url->browser_binding);
+  EXPECT_THAT(answer, FailsWith(Reason::kProviderResponseInvalid));
+  EXPECT_EQ(MetadataOf(answer.status())["check"], GetParam().check);
+  const auto page = Run(broker_->ListGrants(asker_, {}, 10, ""));
+  ASSERT_OK(page);
+  EXPECT_THAT(page->grants, IsEmpty());
+  while (provider_->revoked().size() < 2) std::this_thread::yield();
+  EXPECT_THAT(provider_->revoked(), ElementsAre("RT1", "AT1"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    AnyFault, BackChannelIdTokens,
+    ::testing::Values(
+        BadIdToken{"nonce", [](Json& claims) { claims["nonce"] = "other"; }, "NONCE_MISMATCH"},
+        BadIdToken{"subject", [](Json& claims) { claims["sub"] = "mallory"; }, "SUBJECT_MISMATCH"},
+        BadIdToken{"issuer", [](Json& claims) { claims["iss"] = "https://x.example"; },
+                   "ISSUER_MISMATCH"},
+        BadIdToken{"at_hash", [](Json& claims) { claims["at_hash"] = LeftHash("FRONT"); },
+                   "AT_HASH_MISMATCH"},
+        BadIdToken{"c_hash", [](Json& claims) { claims["c_hash"] = LeftHash("C2"); },
+                   "C_HASH_MISMATCH"}),
+    [](const auto& row) { return row.param.name; });
+
+TEST_F(CallbackSubmission, NeedsAnIdTokenFromTheTokenEndpoint) {
+  auto url = Begin();
+  provider_->Answer(Issues({.access_token = "AT1"}));
+  const auto answer =
+      Submit("code=C1&state=" + std::string(url->state.Reveal()), url->browser_binding);
+  EXPECT_THAT(answer, FailsWith(Reason::kProviderResponseInvalid));
+  EXPECT_EQ(MetadataOf(answer.status())["check"], "ID_TOKEN_MISSING");
+}
+
+}  // namespace
+}  // namespace tokenbroker::broker

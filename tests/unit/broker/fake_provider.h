@@ -1,0 +1,152 @@
+// A provider that answers what a test tells it to, without cryptography: a "token" that it signs is
+// the JSON of its claims.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "base/error.h"
+#include "provider/provider.h"
+
+namespace tokenbroker::broker {
+
+// Thread-safe. Answers the scripted results in order, then the default one.
+class FakeProvider final : public provider::Provider {
+ public:
+  using TokenAnswer = std::function<Task<oauth::TokenResponse>(const oauth::AuthorizationGrant&)>;
+
+  const std::string& name() const override { return name_; }
+  const std::string& issuer() const override { return issuer_; }
+  const provider::ProviderRules& rules() const override { return rules_; }
+
+  Task<std::shared_ptr<const oauth::ProviderMetadata>> Metadata(absl::Time) override {
+    absl::MutexLock lock(&mutex_);
+    if (!metadata_error.ok()) co_return metadata_error;
+    co_return std::make_shared<const oauth::ProviderMetadata>(metadata);
+  }
+
+  Task<jose::Jwt> VerifySignature(Secret token, absl::Time) override {
+    absl::MutexLock lock(&mutex_);
+    if (!signature_error.ok()) co_return signature_error;
+    co_return jose::Jwt{.algorithm = jose::Algorithm::kRS256,
+                        .hash = jose::HashFunction::kSha256,
+                        .payload = std::string(token.Reveal())};
+  }
+
+  Task<oauth::TokenResponse> RequestToken(const provider::Registration&,
+                                          oauth::AuthorizationGrant grant, absl::Time) override {
+    TokenAnswer answer;
+    {
+      absl::MutexLock lock(&mutex_);
+      sent_.push_back(Describe(grant));
+      if (script_.empty()) co_return Error(Reason::kProviderUnavailable);
+      answer = script_.front();
+      if (script_.size() > 1 || !repeat_last_) script_.pop_front();
+    }
+    co_return co_await answer(grant);
+  }
+
+  StatusTask Revoke(const provider::Registration&, Secret token, std::string, absl::Time) override {
+    absl::MutexLock lock(&mutex_);
+    revoked_.emplace_back(token.Reveal());
+    co_return revocation_error;
+  }
+
+  Task<Json> FetchUserInfo(Secret access_token, std::string subject, absl::Time) override {
+    co_return Json{{"sub", subject}, {"token", std::string(access_token.Reveal())}};
+  }
+
+  // --- the test's side ---
+
+  void Answer(TokenAnswer answer) {
+    absl::MutexLock lock(&mutex_);
+    script_.push_back(std::move(answer));
+  }
+  // From now on the last answer is given again and again.
+  void RepeatLastAnswer() {
+    absl::MutexLock lock(&mutex_);
+    repeat_last_ = true;
+  }
+  // What was sent: `code <code>`, `refresh <token>`, `refresh <token> scope=…`,
+  // `client_credentials`.
+  std::vector<std::string> sent() const {
+    absl::MutexLock lock(&mutex_);
+    return sent_;
+  }
+  std::vector<std::string> revoked() const {
+    absl::MutexLock lock(&mutex_);
+    return revoked_;
+  }
+
+  oauth::ProviderMetadata metadata{.issuer = "https://op.example",
+                                   .authorization_endpoint = "https://op.example/authorize",
+                                   .token_endpoint = "https://op.example/token",
+                                   .jwks_uri = "https://op.example/jwks"};
+  absl::Status metadata_error;
+  absl::Status signature_error;
+  absl::Status revocation_error;
+  provider::ProviderRules& mutable_rules() { return rules_; }
+
+ private:
+  static std::string Describe(const oauth::AuthorizationGrant& grant) {
+    if (const auto* code = std::get_if<oauth::AuthorizationCode>(&grant)) {
+      return "code " + std::string(code->code.Reveal());
+    }
+    if (const auto* refresh = std::get_if<oauth::RefreshToken>(&grant)) {
+      std::string text = "refresh " + std::string(refresh->refresh_token.Reveal());
+      if (!refresh->scopes.empty()) text += " scope=" + refresh->scopes.ToString();
+      if (refresh->audience) text += " audience=" + *refresh->audience;
+      return text;
+    }
+    return "client_credentials";
+  }
+
+  const std::string name_ = "op";
+  const std::string issuer_ = "https://op.example";
+  provider::ProviderRules rules_;
+  mutable absl::Mutex mutex_;
+  std::deque<TokenAnswer> script_ ABSL_GUARDED_BY(mutex_);
+  bool repeat_last_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::string> sent_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> revoked_ ABSL_GUARDED_BY(mutex_);
+};
+
+// An answer that does not wait.
+inline FakeProvider::TokenAnswer Now(
+    std::function<absl::StatusOr<oauth::TokenResponse>(const oauth::AuthorizationGrant&)> make) {
+  return [make](const oauth::AuthorizationGrant& grant) -> Task<oauth::TokenResponse> {
+    return [](absl::StatusOr<oauth::TokenResponse> result) -> Task<oauth::TokenResponse> {
+      co_return std::move(result);
+    }(make(grant));
+  };
+}
+
+inline FakeProvider::TokenAnswer Fails(absl::Status status) {
+  return Now([status](const auto&) { return status; });
+}
+
+struct Issue {
+  std::string access_token;
+  std::string refresh_token;  // empty: none
+  std::string id_token;       // empty: none
+  absl::Duration lifetime = absl::Hours(1);
+  std::optional<oauth::Scopes> scopes = std::nullopt;
+};
+
+inline FakeProvider::TokenAnswer Issues(Issue issue) {
+  return Now([issue](const auto&) -> absl::StatusOr<oauth::TokenResponse> {
+    oauth::TokenResponse response{.access_token = Secret(issue.access_token),
+                                  .token_type = "Bearer",
+                                  .lifetime = issue.lifetime,
+                                  .scopes = issue.scopes};
+    if (!issue.refresh_token.empty()) response.refresh_token = Secret(issue.refresh_token);
+    if (!issue.id_token.empty()) response.id_token = Secret(issue.id_token);
+    return response;
+  });
+}
+
+}  // namespace tokenbroker::broker
