@@ -1,0 +1,91 @@
+#include "wiring/clients.h"
+
+#include <utility>
+
+#include "config/durations.h"
+
+namespace tokenbroker::wiring {
+namespace {
+
+using config::ToDuration;
+
+oauth::Scopes ScopesOf(const google::protobuf::RepeatedPtrField<std::string>& values) {
+  oauth::Scopes scopes;
+  for (const std::string& value : values) scopes.Add(value);
+  return scopes;
+}
+
+provider::Registration RegistrationOf(const config::v1::Client& client,
+                                      const config::Secrets& secrets) {
+  provider::Registration registration{.client_id = client.client_id()};
+  const config::v1::ClientAuthentication& authentication = client.authentication();
+  for (const auto& source : authentication.client_secret_basic().secrets()) {
+    registration.authentications.emplace_back(
+        oauth::ClientSecretBasic{secrets.Get(source).Copy()});
+  }
+  for (const auto& source : authentication.client_secret_post().secrets()) {
+    registration.authentications.emplace_back(oauth::ClientSecretPost{secrets.Get(source).Copy()});
+  }
+  if (authentication.has_none()) {
+    registration.authentications.emplace_back(oauth::NoAuthentication{});
+  }
+  return registration;
+}
+
+// The words were checked when the configuration was loaded: what does not parse is not there.
+void AddResponseTypes(const config::v1::Client& client, broker::Client& made) {
+  for (const std::string& text : client.response_types()) {
+    if (const auto type = oauth::ResponseType::Parse(text)) made.response_types.push_back(*type);
+  }
+  for (const std::string& text : client.response_modes()) {
+    if (const auto mode = oauth::ParseResponseMode(text)) made.response_modes.push_back(*mode);
+  }
+  made.default_response_type =
+      oauth::ResponseType::Parse(client.default_response_type()).value_or(oauth::ResponseType{});
+}
+
+broker::Client ClientOf(const config::v1::Client& client, const config::Secrets& secrets,
+                        const config::v1::Provider& provider, const Providers& providers) {
+  broker::Client made{
+      .name = client.name(),
+      .provider = providers.at(client.provider()),
+      .registration = RegistrationOf(client, secrets),
+      .redirect_uris = {client.redirect_uris().begin(), client.redirect_uris().end()},
+      .scopes = ScopesOf(client.scopes()),
+      .default_scopes = ScopesOf(client.default_scopes()),
+      .audiences = {client.audiences().begin(), client.audiences().end()},
+      .default_audience = client.default_audience(),
+      .resources = {client.resources().begin(), client.resources().end()},
+      .expose_front_channel_access_token = client.expose_front_channel_access_token(),
+      .allows_client_credentials = client.client_credentials(),
+      .authorization_request_lifetime = ToDuration(client.authorization_request_lifetime()),
+      .grant_absolute_lifetime = ToDuration(client.grant_lifetime().absolute()),
+      .grant_idle_lifetime = ToDuration(client.grant_lifetime().idle()),
+      .extra_parameters = {client.authorization_parameters().begin(),
+                           client.authorization_parameters().end()},
+      .essential_acr_values = {client.acr_values().begin(), client.acr_values().end()},
+      .id_token_max_issued_ago = ToDuration(client.id_token_max_age()),
+      .refresh = {.fraction = client.refresh().fraction(),
+                  .jitter = client.refresh().jitter(),
+                  .floor = ToDuration(client.refresh().floor()),
+                  .request_timeout = ToDuration(provider.request_timeout())}};
+  if (client.has_max_age()) made.max_age = ToDuration(client.max_age());
+  AddResponseTypes(client, made);
+  return made;
+}
+
+}  // namespace
+
+std::vector<broker::Client> ClientsOf(const config::LoadedConfig& loaded,
+                                      const Providers& providers) {
+  std::map<std::string, const config::v1::Provider*> by_name;
+  for (const auto& provider : loaded.config.providers()) by_name[provider.name()] = &provider;
+  std::vector<broker::Client> clients;
+  for (const auto& client : loaded.config.clients()) {
+    clients.push_back(
+        ClientOf(client, loaded.secrets, *by_name.at(client.provider()), providers));
+  }
+  return clients;
+}
+
+}  // namespace tokenbroker::wiring

@@ -1,0 +1,82 @@
+#include "wiring/provider_options.h"
+
+#include <string>
+#include <utility>
+
+#include "config/durations.h"
+
+namespace tokenbroker::wiring {
+namespace {
+
+using config::ToDuration;
+
+std::optional<std::string> IfGiven(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
+oauth::ProviderMetadata FixedMetadata(const config::v1::Provider& provider) {
+  const config::v1::ProviderEndpoints& endpoints = provider.endpoints();
+  return {.issuer = provider.issuer(),
+          .authorization_endpoint = endpoints.authorization_endpoint(),
+          .token_endpoint = endpoints.token_endpoint(),
+          .jwks_uri = endpoints.jwks_uri(),
+          .userinfo_endpoint = IfGiven(endpoints.userinfo_endpoint()),
+          .revocation_endpoint = IfGiven(endpoints.revocation_endpoint()),
+          .introspection_endpoint = IfGiven(endpoints.introspection_endpoint()),
+          .end_session_endpoint = IfGiven(endpoints.end_session_endpoint()),
+          .pushed_authorization_request_endpoint =
+              IfGiven(endpoints.pushed_authorization_request_endpoint()),
+          .authorization_response_iss_parameter_supported = provider.require_issuer_parameter()};
+}
+
+provider::ProviderRules RulesOf(const config::v1::Provider& provider) {
+  const config::v1::ProviderCompatibility& compatibility = provider.compatibility();
+  return {.clock_skew = ToDuration(provider.clock_skew()),
+          .require_issuer_parameter = provider.require_issuer_parameter(),
+          .strict_authorized_party = !compatibility.accept_changed_authorized_party(),
+          .strict_auth_time = !compatibility.accept_changed_auth_time(),
+          .default_access_token_lifetime = ToDuration(provider.default_access_token_lifetime()),
+          .reuse_leeway = ToDuration(provider.refresh_token_reuse_leeway())};
+}
+
+}  // namespace
+
+provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& provider) {
+  provider::HttpProviderOptions options{
+      .name = provider.name(),
+      .issuer = provider.issuer(),
+      .scheme = provider.allow_loopback_http() ? oauth::HttpScheme::kHttpOnLoopbackToo
+                                               : oauth::HttpScheme::kHttpsOnly,
+      .rules = RulesOf(provider),
+      .token_response_rules =
+          {.allow_missing_token_type = provider.compatibility().accept_missing_token_type(),
+           .allow_other_content_types = provider.compatibility().accept_any_content_type()},
+      .metadata_lifetime = ToDuration(provider.metadata_lifetime()),
+      .keys_lifetime = {.floor = ToDuration(provider.jwks().minimum_lifetime()),
+                        .ceiling = ToDuration(provider.jwks().maximum_lifetime())},
+      .forced_fetch_burst = static_cast<int>(provider.jwks().forced_refetch_burst()),
+      .forced_fetch_interval = ToDuration(provider.jwks().forced_refetch_interval()),
+      .request_timeout = ToDuration(provider.request_timeout()),
+      .max_response_bytes = provider.max_response_bytes()};
+  for (const std::string& name : provider.id_token_signing_algorithms()) {
+    if (const auto algorithm = jose::ParseAlgorithm(name)) {
+      options.signing_algorithms.push_back(*algorithm);
+    }
+  }
+  if (!provider.discovery()) options.fixed_metadata = FixedMetadata(provider);
+  if (!provider.ca_file().empty()) options.tls.ca_file = provider.ca_file();
+  return options;
+}
+
+HttpClientOptions HttpOptionsOf(const config::v1::Provider& provider) {
+  HttpClientOptions options{.connect_timeout = ToDuration(provider.connect_timeout())};
+  if (provider.allow_loopback_http()) {
+    options.address_policy.also_allowed.insert(AddressScope::kLoopback);
+  }
+  for (const std::string& block : provider.allowed_private_addresses()) {
+    options.address_policy.AllowBlock(block);
+  }
+  return options;
+}
+
+}  // namespace tokenbroker::wiring
