@@ -1,9 +1,11 @@
 #include "net/address_policy.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
-
 #include <initializer_list>
+#include <string>
 
 namespace tokenbroker {
 namespace {
@@ -75,9 +77,44 @@ AddressScope ScopeOf(const asio::ip::address& address) {
   return address.is_v4() ? ScopeOfV4(address.to_v4().to_uint()) : ScopeOfV6(address.to_v6());
 }
 
+std::optional<AddressBlock> AddressBlock::Parse(std::string_view text) {
+  const auto slash = text.find('/');
+  asio::error_code error;
+  const auto network = asio::ip::make_address(std::string(text.substr(0, slash)), error);
+  if (error) return std::nullopt;
+  const int longest = network.is_v4() ? 32 : 128;
+  int prefix = longest;
+  if (slash != std::string_view::npos) {
+    const std::string_view digits = text.substr(slash + 1);
+    const auto [end, failed] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
+    const bool whole = failed == std::errc() && end == digits.data() + digits.size();
+    if (!whole || prefix < 0 || prefix > longest) return std::nullopt;
+  }
+  return AddressBlock(network, prefix);
+}
+
+bool AddressBlock::Contains(const asio::ip::address& address) const {
+  if (address.is_v6() && address.to_v6().is_v4_mapped() && network_.is_v4()) {
+    return Contains(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
+  }
+  if (address.is_v4() != network_.is_v4()) return false;
+  const auto same_bits = [this](const auto& a, const auto& b) {
+    for (int bit = 0; bit < prefix_; ++bit) {
+      const auto at = static_cast<std::size_t>(bit / 8);
+      if (((a[at] ^ b[at]) & (0x80 >> (bit % 8))) != 0) return false;
+    }
+    return true;
+  };
+  return address.is_v4() ? same_bits(address.to_v4().to_bytes(), network_.to_v4().to_bytes())
+                         : same_bits(address.to_v6().to_bytes(), network_.to_v6().to_bytes());
+}
+
 bool AddressPolicy::Allows(const asio::ip::address& address) const {
   const AddressScope scope = ScopeOf(address);
-  return scope == AddressScope::kPublic || also_allowed.contains(scope);
+  return scope == AddressScope::kPublic || also_allowed.contains(scope) ||
+         std::any_of(allowed_blocks.begin(), allowed_blocks.end(),
+                     [&](const AddressBlock& block) { return block.Contains(address); });
 }
 
 }  // namespace tokenbroker

@@ -20,8 +20,7 @@ provider::Registration RegistrationOf(const config::v1::Client& client,
   provider::Registration registration{.client_id = client.client_id()};
   const config::v1::ClientAuthentication& authentication = client.authentication();
   for (const auto& source : authentication.client_secret_basic().secrets()) {
-    registration.authentications.emplace_back(
-        oauth::ClientSecretBasic{secrets.Get(source).Copy()});
+    registration.authentications.emplace_back(oauth::ClientSecretBasic{secrets.Get(source).Copy()});
   }
   for (const auto& source : authentication.client_secret_post().secrets()) {
     registration.authentications.emplace_back(oauth::ClientSecretPost{secrets.Get(source).Copy()});
@@ -82,8 +81,7 @@ std::vector<broker::Client> ClientsOf(const config::LoadedConfig& loaded,
   for (const auto& provider : loaded.config.providers()) by_name[provider.name()] = &provider;
   std::vector<broker::Client> clients;
   for (const auto& client : loaded.config.clients()) {
-    clients.push_back(
-        ClientOf(client, loaded.secrets, *by_name.at(client.provider()), providers));
+    clients.push_back(ClientOf(client, loaded.secrets, *by_name.at(client.provider()), providers));
   }
   return clients;
 }

@@ -1,5 +1,6 @@
 #include "wiring/provider_options.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -39,6 +40,14 @@ provider::ProviderRules RulesOf(const config::v1::Provider& provider) {
           .reuse_leeway = ToDuration(provider.refresh_token_reuse_leeway())};
 }
 
+provider::LifetimeBounds KeysLifetime(const config::v1::ProviderJwks& jwks) {
+  provider::LifetimeBounds bounds{.shortest = ToDuration(jwks.minimum_lifetime()),
+                                  .longest = ToDuration(jwks.maximum_lifetime())};
+  bounds.usual =
+      std::clamp(bounds.usual, bounds.shortest, std::max(bounds.shortest, bounds.longest));
+  return bounds;
+}
+
 }  // namespace
 
 provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& provider) {
@@ -48,12 +57,12 @@ provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& prov
       .scheme = provider.allow_loopback_http() ? oauth::HttpScheme::kHttpOnLoopbackToo
                                                : oauth::HttpScheme::kHttpsOnly,
       .rules = RulesOf(provider),
-      .token_response_rules =
-          {.allow_missing_token_type = provider.compatibility().accept_missing_token_type(),
-           .allow_other_content_types = provider.compatibility().accept_any_content_type()},
+      .token_response_rules = {.allow_missing_token_type =
+                                   provider.compatibility().accept_missing_token_type(),
+                               .allow_other_content_types =
+                                   provider.compatibility().accept_any_content_type()},
       .metadata_lifetime = ToDuration(provider.metadata_lifetime()),
-      .keys_lifetime = {.floor = ToDuration(provider.jwks().minimum_lifetime()),
-                        .ceiling = ToDuration(provider.jwks().maximum_lifetime())},
+      .keys_lifetime = KeysLifetime(provider.jwks()),
       .forced_fetch_burst = static_cast<int>(provider.jwks().forced_refetch_burst()),
       .forced_fetch_interval = ToDuration(provider.jwks().forced_refetch_interval()),
       .request_timeout = ToDuration(provider.request_timeout()),
@@ -74,7 +83,9 @@ HttpClientOptions HttpOptionsOf(const config::v1::Provider& provider) {
     options.address_policy.also_allowed.insert(AddressScope::kLoopback);
   }
   for (const std::string& block : provider.allowed_private_addresses()) {
-    options.address_policy.AllowBlock(block);
+    if (const auto parsed = AddressBlock::Parse(block)) {
+      options.address_policy.allowed_blocks.push_back(*parsed);
+    }
   }
   return options;
 }

@@ -13,8 +13,8 @@ namespace tokenbroker::wiring {
 provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& provider);
 
 // How requests to this provider may reach it. Each provider has an HTTP client of its own, so that
-// what one is allowed to reach does not open the way for another, and a slow one takes no connection
-// from the rest.
+// what one is allowed to reach does not open the way for another, and a slow one takes no
+// connection from the rest.
 HttpClientOptions HttpOptionsOf(const config::v1::Provider& provider);
 
 }  // namespace tokenbroker::wiring

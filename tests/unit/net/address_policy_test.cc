@@ -61,5 +61,35 @@ TEST(AddressPolicy, AllowsOnlyPublicAddressesUnlessTold) {
   EXPECT_FALSE(with_loopback.Allows(metadata));
 }
 
+TEST(AddressBlock, ContainsWhatSharesItsPrefix) {
+  const struct {
+    const char* block;
+    const char* address;
+    bool contained;
+  } kRows[] = {{"10.20.0.0/16", "10.20.255.1", true},
+               {"10.20.0.0/16", "10.21.0.1", false},
+               {"10.20.0.0/16", "::ffff:10.20.3.4", true},
+               {"10.20.30.40", "10.20.30.40", true},
+               {"10.20.30.40", "10.20.30.41", false},
+               {"fd00:1::/32", "fd00:1:ffff::1", true},
+               {"fd00:1::/32", "fd00:2::1", false},
+               {"0.0.0.0/0", "192.168.1.1", true},
+               {"0.0.0.0/0", "fd00::1", false}};
+  for (const auto& [block, address, contained] : kRows) {
+    const auto parsed = AddressBlock::Parse(block);
+    ASSERT_TRUE(parsed) << block;
+    EXPECT_EQ(parsed->Contains(asio::ip::make_address(address)), contained) << block << address;
+    AddressPolicy policy{.allowed_blocks = {*parsed}};
+    EXPECT_EQ(policy.Allows(asio::ip::make_address(address)), contained) << block << address;
+  }
+}
+
+TEST(AddressBlock, RefusesWhatIsNone) {
+  for (const char* text :
+       {"", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/x", "10.0.0.0/8 ", "::/129"}) {
+    EXPECT_FALSE(AddressBlock::Parse(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace tokenbroker::testing
