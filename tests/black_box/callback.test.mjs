@@ -1,36 +1,20 @@
 // Authorization responses: what browsers, attackers and providers bring to the callback.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { HostileWorld, RESPONSE_TYPES } from './harness/hostile_world.mjs';
+import { CallbackWorld, add, drop, put } from './harness/callback_world.mjs';
+import { RESPONSE_TYPES } from './harness/hostile_world.mjs';
 import { ARG, BINDING, DENIED, STATE_UNKNOWN, UP, fails } from './harness/expect.mjs';
 
-const put = (name, value) => (list) => [...list.filter(([key]) => key !== name), [name, value]];
-const drop = (name) => (list) => list.filter(([key]) => key !== name);
-const add = (name, value) => (list) => [...list, [name, value]];
-
 describe('authorization responses', () => {
-  let world;
-  before(async () => { world = await HostileWorld.start({ size: 140 }); });
-  after(() => world?.stop());
-
-  // Begins a sign-in whose authorization response is changed by `params`.
-  async function changed(responseType, params, settings) {
-    const signIn = world.newCase(settings);
-    signIn.op.next('authorize', { params });
-    await signIn.begin(responseType);
-    return signIn;
-  }
-
-  // Expects that the callback is refused and that the provider hears of nothing.
-  async function refused(signIn, expected, callback = signIn.authorize(), binding = undefined) {
-    await fails(signIn.submit(callback, binding), expected);
-    assert.equal(signIn.count('token'), 0, 'token requests');
-  }
+  const world = new CallbackWorld();
+  const { changed, refused } = world;
+  before(() => world.start());
+  after(() => world.stop());
 
   for (const type of RESPONSE_TYPES) {
     for (const mode of ['form_post', 'fragment', ...(type === 'code' ? ['query'] : [])]) {
       it(`cb-happy: ${type} by ${mode} needs one token request`, async () => {
-        const signIn = world.newCase();
+        const signIn = world.hostile.newCase();
         await signIn.run(type, { response_mode: mode });
         assert.equal(signIn.count('token'), 1);
       });
@@ -38,13 +22,13 @@ describe('authorization responses', () => {
   }
 
   it('cb-hybrid-by-query: a hybrid type is not to be had in a query', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     const call = signIn.begin('code id_token', { response_mode: 'query' });
     await fails(call, ARG('RESPONSE_MODE_NOT_ALLOWED'));
   });
 
   it('cb-hybrid-by-query: a hybrid response in a query is refused', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     await signIn.begin('code id_token', { response_mode: 'fragment' });
     const { redirect_url: url } = signIn.authorize();
     await refused(signIn, ARG('RESPONSE_MODE_MISMATCH'), { redirect_url: url.replace('#', '?') });
@@ -62,7 +46,7 @@ describe('authorization responses', () => {
 
   for (const [kind, binding] of Object.entries({ absent: '', foreign: 'A'.repeat(43) })) {
     it(`cb-binding-mismatch: a binding that is ${kind} leaves the request pending`, async () => {
-      const signIn = world.newCase();
+      const signIn = world.hostile.newCase();
       await signIn.begin();
       const callback = signIn.authorize();
       await refused(signIn, BINDING, callback, binding);
@@ -71,7 +55,7 @@ describe('authorization responses', () => {
   }
 
   it('cb-state-not-burned-by-forgery', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     const { state } = await signIn.begin('code');
     const forged = { form_body: new URLSearchParams({ state, code: 'forged', iss: signIn.op.issuer }).toString() };
     await refused(signIn, BINDING, forged, 'B'.repeat(43));
@@ -79,7 +63,7 @@ describe('authorization responses', () => {
   });
 
   it('cb-state-replay: the same callback gets the same answer', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     await signIn.begin();
     const callback = signIn.authorize();
     const [first, second] = [await signIn.submit(callback), await signIn.submit(callback)];
@@ -89,7 +73,7 @@ describe('authorization responses', () => {
   });
 
   it('cb-state-replay: another callback with the same state is refused', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     await signIn.begin('code');
     const callback = signIn.authorize();
     await signIn.submit(callback);
@@ -99,7 +83,7 @@ describe('authorization responses', () => {
   });
 
   it('cb-state-race: fifty callbacks at once make one token request', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     await signIn.begin();
     const callback = signIn.authorize();
     const answers = await Promise.allSettled(Array.from({ length: 50 }, () => signIn.submit(callback)));
@@ -113,7 +97,7 @@ describe('authorization responses', () => {
   });
 
   it('cb-consumed-before-exchange: a code is never sent twice', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     signIn.op.next('token', { response: (answer) => ({ ...answer, status: 500 }) });
     await signIn.begin();
     const callback = signIn.authorize();
@@ -123,7 +107,7 @@ describe('authorization responses', () => {
   });
 
   it('cb-session-overwriting: a response is judged by its own request', async () => {
-    const [a, b] = [world.newCase(), world.newCase()];
+    const [a, b] = [world.hostile.newCase(), world.hostile.newCase()];
     await a.begin();
     const callback = a.authorize();
     await b.begin();
@@ -133,91 +117,6 @@ describe('authorization responses', () => {
     await fails(b.submit({ form_body: crossed.toString() }), ARG('ISSUER_MISMATCH'));
     assert.equal(b.count('token'), 0);
   });
-
-  for (const name of ['state', 'code', 'id_token', 'iss', 'access_token', 'token_type']) {
-    for (const kind of ['equal', 'different']) {
-      it(`cb-duplicate-critical-param: ${name} twice, ${kind}`, async () => {
-        const signIn = await changed('code id_token token', (list) => {
-          const [, value] = list.find(([key]) => key === name);
-          return [...list, [name, kind === 'equal' ? value : 'x']];
-        });
-        await refused(signIn, ARG('DUPLICATE_PARAMETER'));
-      });
-    }
-  }
-
-  it('cb-form-decoding: a code with every odd character is decoded once', async () => {
-    const odd = 'a+b/c=d%25&e ü€😀';
-    const signIn = world.newCase();
-    signIn.op.next('authorize', {
-      params: (list) => {
-        const code = list.find(([name]) => name === 'code')[1];
-        signIn.op.codes.set(odd, signIn.op.codes.get(code));
-        return put('code', odd)(list);
-      },
-    });
-    await signIn.run('code');
-    assert.equal(signIn.op.requests('token')[0].form.code, odd);
-  });
-
-  for (const [kind, body] of Object.entries({
-    'a bad escape': 'code=%zz',
-    'half an escape': 'code=%4',
-    'invalid UTF-8': 'code=%c3%28',
-    'a NUL': 'code=a%00b',
-  })) {
-    it(`cb-form-decoding: a body with ${kind} is refused`, async () => {
-      const signIn = world.newCase();
-      const { state } = await signIn.begin('code');
-      const callback = { form_body: `${body}&state=${state}&iss=${encodeURIComponent(signIn.op.issuer)}` };
-      await refused(signIn, ARG('CALLBACK_MALFORMED'), callback);
-    });
-  }
-
-  for (const [kind, body] of Object.entries({
-    'a 10 MiB body': 'x='.padEnd(10 * 1024 * 1024, 'a'),
-    '10,000 parameters': Array.from({ length: 10000 }, (_, i) => `p${i}=1`).join('&'),
-    'only ampersands': '&'.repeat(100000),
-    'a 300 KiB body': 'x='.padEnd(300 * 1024, 'a'),
-  })) {
-    it(`cb-oversize: ${kind} is refused and the broker stays up`, async () => {
-      const signIn = world.newCase();
-      await signIn.begin();
-      const call = signIn.submit({ form_body: body });
-      const error = await call.then(() => assert.fail('accepted'), (failure) => failure);
-      assert.ok(['INVALID_ARGUMENT', 'RESOURCE_EXHAUSTED', 'NOT_FOUND'].includes(error.code), error.message);
-      assert.ok((await signIn.submit(signIn.authorize())).grant.grant_id);
-    });
-  }
-
-  const MISMATCH = 'RESPONSE_PARAMETERS_MISMATCH';
-  for (const [id, type, params] of [
-    ['cb-idtoken-stripped', 'code id_token', drop('id_token')],
-    ['cb-code-stripped', 'code id_token', drop('code')],
-    ['cb-unrequested-artifact/id_token', 'code', add('id_token', 'a.b.c')],
-    ['cb-unrequested-artifact/access_token', 'code id_token', add('access_token', 'x')],
-    ['cb-front-token-missing', 'code id_token token', drop('access_token')],
-    ['cb-front-token-missing/token_type', 'code id_token token', drop('token_type')],
-  ]) {
-    it(id, async () => { await refused(await changed(type, params), ARG(MISMATCH)); });
-  }
-
-  it('cb-front-token-type: the case of it is free', async () => {
-    const signIn = await changed('code id_token token', put('token_type', 'bEARER'));
-    assert.ok((await signIn.submit(signIn.authorize())).grant.grant_id);
-  });
-
-  it('cb-front-token-type: another one is refused', async () => {
-    const signIn = await changed('code id_token token', put('token_type', 'mac'));
-    await refused(signIn, ARG('TOKEN_TYPE_UNSUPPORTED'));
-  });
-
-  for (const value of ['abc', '-1', '99999999999999999999', '']) {
-    it(`cb-front-expires-in: "${value}" is an unknown lifetime`, async () => {
-      const signIn = await changed('code token', put('expires_in', value));
-      assert.ok((await signIn.submit(signIn.authorize())).grant.grant_id);
-    });
-  }
 
   const refusal = (error) => (list) => put('error', error)(
     list.filter(([name]) => ['state', 'iss'].includes(name)),
@@ -271,7 +170,7 @@ describe('authorization responses', () => {
   it('cb-iss-unadvertised', async () => {
     const settings = { issParameter: false };
     const right = (list, op) => add('iss', op)(list);
-    const good = world.newCase(settings);
+    const good = world.hostile.newCase(settings);
     good.op.next('authorize', { params: (list) => right(list, good.op.issuer) });
     await good.run('code');
     await refused(await changed('code', add('iss', 'https://evil.example.org'), settings), ARG('ISSUER_MISMATCH'));
@@ -279,7 +178,7 @@ describe('authorization responses', () => {
 
   for (const [kind, keepIss, type] of [['with iss', true, 'code'], ['with an ID token', false, 'code id_token']]) {
     it(`cb-mixup: an honest provider's code never reaches the evil one, ${kind}`, async () => {
-      const [evil, honest] = [world.newCase(), world.newCase()];
+      const [evil, honest] = [world.hostile.newCase(), world.hostile.newCase()];
       await evil.begin(type);
       const url = new URL(evil.begun.authorization_url);
       const bounced = `${honest.op.issuer}/authorize${url.search}`;
@@ -289,7 +188,7 @@ describe('authorization responses', () => {
   }
 
   it('cb-extra-params-override', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     for (const name of ['state', 'nonce', 'redirect_uri', 'response_type', 'client_id', 'code_challenge', 'response_mode', 'scope', 'code_challenge_method', 'request', 'request_uri']) {
       const call = signIn.begin('code', { extra_parameters: { [name]: 'x' } });
       await fails(call, ARG('PARAMETER_RESERVED'));
@@ -297,7 +196,7 @@ describe('authorization responses', () => {
   });
 
   it('cb-authorization request-randomness: states, nonces and bindings differ and are long', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     const seen = new Set();
     for (let i = 0; i < 200; ++i) {
       const begun = await signIn.begin('code id_token');
@@ -313,7 +212,7 @@ describe('authorization responses', () => {
   });
 
   it('a redirect URI that is not registered is refused', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     for (const uri of [`${signIn.redirectUri}/`, `${signIn.redirectUri}?x`, `${signIn.redirectUri}#x`, 'https://evil.example.org/']) {
       const call = signIn.begin('code', { redirect_uri: uri });
       await fails(call, ARG('REDIRECT_URI_NOT_REGISTERED'));
@@ -321,7 +220,7 @@ describe('authorization responses', () => {
   });
 
   it('a callback to another redirect URI is refused', async () => {
-    const signIn = world.newCase();
+    const signIn = world.hostile.newCase();
     await signIn.begin('code', { response_mode: 'query' });
     const { redirect_url: url } = signIn.authorize();
     const other = { redirect_url: url.replace('app.example.org', 'other.example.org') };

@@ -104,15 +104,18 @@ export class HostileWorld {
       clientSecret: secret('client secret', `cs~${randomBytes(18).toString('base64')}`),
     }));
     const issuer = (id) => `${world.server.origin}/t/${id}`;
-    world.broker = await Broker.start(
-      baseConfig({
-        providers: world.registered.map(({ id }) => providerConfig(issuer(id), id, provider)),
-        clients: world.registered.map(({ id, clientSecret }) => clientConfig(id, clientSecret, client)),
-        ...config,
-      }),
-      options,
-    );
+    world.config = baseConfig({
+      providers: world.registered.map(({ id }) => providerConfig(issuer(id), id, provider)),
+      clients: world.registered.map(({ id, clientSecret }) => clientConfig(id, clientSecret, client)),
+      ...config,
+    });
+    world.broker = await Broker.start(world.config, options);
     return world;
+  }
+
+  // Another broker of the same configuration; the caller stops it.
+  addReplica(changes = {}) {
+    return Broker.start({ ...this.config, ...changes });
   }
 
   // Takes the next tenant; `settings` are members of Tenant.

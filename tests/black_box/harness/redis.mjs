@@ -1,5 +1,8 @@
 // A redis-server of the test's own: free port, own folder, nothing written to disk.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import { accepts, Child, freePort, scratchFolder } from './child.mjs';
 
 export class Redis {
@@ -8,10 +11,17 @@ export class Redis {
     redis.port = port ?? (await freePort());
     redis.child = new Child('redis-server', [
       '--port', String(redis.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
-      '--dir', scratchFolder(), '--daemonize', 'no',
+      '--dir', scratchFolder(), '--daemonize', 'no', '--rdbcompression', 'no',
     ]);
     await redis.child.until(() => accepts(redis.port), 'redis-server accepts connections');
     return redis;
+  }
+
+  // Returns all that it holds, as the bytes of a snapshot.
+  async snapshot() {
+    const file = join(scratchFolder(), 'dump.rdb');
+    execFileSync('redis-cli', ['-p', String(this.port), '--rdb', file], { stdio: 'ignore' });
+    return readFileSync(file, 'latin1');
   }
 
   // Sends one inline command and returns the raw reply.
