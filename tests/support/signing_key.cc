@@ -27,12 +27,16 @@ T Require(absl::StatusOr<T> result) {
 }  // namespace
 
 SigningKey SigningKey::Generate(jose::Algorithm algorithm, std::string key_id) {
+  return SigningKey(Require(jose::PrivateKey::Generate(algorithm, std::move(key_id))));
+}
+
+SigningKey SigningKey::Shared(jose::Algorithm algorithm, std::string key_id) {
   static absl::Mutex mutex;
   static std::map<std::pair<jose::Algorithm, std::string>, SigningKey> made ABSL_GUARDED_BY(mutex);
   const absl::MutexLock lock(&mutex);
   const auto found = made.find({algorithm, key_id});
   if (found != made.end()) return found->second;
-  SigningKey key(Require(jose::PrivateKey::Generate(algorithm, key_id)));
+  SigningKey key = Generate(algorithm, key_id);
   made.emplace(std::pair(algorithm, std::move(key_id)), key);
   return key;
 }

@@ -19,8 +19,10 @@ namespace tokenbroker::testing {
 // Thread-safe. Crashes where a key cannot be made.
 class SigningKey {
  public:
-  // RSA keys are slow to make: one process reuses them per algorithm and `key_id`.
+  // A key that no other call returns.
   static SigningKey Generate(jose::Algorithm algorithm, std::string key_id);
+  // The key that every call with the same arguments returns: RSA keys are slow to make.
+  static SigningKey Shared(jose::Algorithm algorithm, std::string key_id);
   // From a key at hand, say one of an RFC's examples.
   explicit SigningKey(jose::PrivateKey key) : key_(std::move(key)) {}
 
