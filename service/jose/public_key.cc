@@ -41,7 +41,7 @@ absl::Status Fault(const char* what) { return absl::InvalidArgumentError(what); 
 absl::StatusOr<std::string> StringMember(const Json& jwk, const char* name) {
   const auto member = jwk.find(name);
   if (member == jwk.end() || !member->is_string()) {
-    return Fault("a required member is missing or not a string");
+    return Fault("A required member is missing or not a string.");
   }
   return member->get_ref<const std::string&>();
 }
@@ -49,7 +49,7 @@ absl::StatusOr<std::string> StringMember(const Json& jwk, const char* name) {
 absl::StatusOr<std::string> BytesMember(const Json& jwk, const char* name) {
   ASSIGN_OR_RETURN(const std::string text, StringMember(jwk, name));
   auto bytes = Base64UrlDecode(text);
-  if (!bytes) return Fault("a member is not base64url");
+  if (!bytes) return Fault("A member is not base64url.");
   return *std::move(bytes);
 }
 
@@ -59,11 +59,11 @@ BignumPtr ToBignum(std::string_view bytes) {
 
 absl::Status CheckRsaNumbers(const BIGNUM* n, const BIGNUM* e) {
   const int bits = BN_num_bits(n);
-  if (bits < kMinRsaBits) return Fault("the RSA modulus is shorter than 2048 bits");
-  if (bits > kMaxRsaBits) return Fault("the RSA modulus is longer than 16384 bits");
-  if (!BN_is_odd(n)) return Fault("the RSA modulus is even");
-  if (!BN_is_odd(e) || BN_is_one(e)) return Fault("the RSA exponent is even or 1");
-  if (BN_num_bits(e) > kMaxExponentBits) return Fault("the RSA exponent is longer than 64 bits");
+  if (bits < kMinRsaBits) return Fault("The RSA modulus is shorter than 2048 bits.");
+  if (bits > kMaxRsaBits) return Fault("The RSA modulus is longer than 16384 bits.");
+  if (!BN_is_odd(n)) return Fault("The RSA modulus is even.");
+  if (!BN_is_odd(e) || BN_is_one(e)) return Fault("The RSA exponent is even or 1.");
+  if (BN_num_bits(e) > kMaxExponentBits) return Fault("The RSA exponent is longer than 64 bits.");
   return absl::OkStatus();
 }
 
@@ -80,22 +80,25 @@ PkeyPtr FromParameters(const char* pkey_type, OSSL_PARAM* parameters) {
 absl::StatusOr<PublicKey> ParseRsa(const Json& jwk) {
   ASSIGN_OR_RETURN(const std::string modulus, BytesMember(jwk, "n"));
   ASSIGN_OR_RETURN(const std::string exponent, BytesMember(jwk, "e"));
-  // One octet more for the leading zero that some providers write.
-  if (modulus.size() > kMaxRsaBits / 8 + 1 || exponent.size() > modulus.size()) {
-    return Fault("the RSA modulus is longer than 16384 bits");
+  // Before any arithmetic; one octet more for the leading zero that some providers write.
+  if (modulus.size() > kMaxRsaBits / 8 + 1) {
+    return Fault("The RSA modulus is longer than 16384 bits.");
+  }
+  if (exponent.size() > kMaxExponentBits / 8 + 1) {
+    return Fault("The RSA exponent is longer than 64 bits.");
   }
   const BignumPtr n = ToBignum(modulus);
   const BignumPtr e = ToBignum(exponent);
-  if (!n || !e) return Fault("the RSA key is not usable");
+  if (!n || !e) return Fault("The RSA key is not usable.");
   RETURN_IF_ERROR(CheckRsaNumbers(n.get(), e.get()));
   const ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
   if (!builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
-    return Fault("the RSA key is not usable");
+    return Fault("The RSA key is not usable.");
   }
   const ParamsPtr parameters(OSSL_PARAM_BLD_to_param(builder.get()));
   PkeyPtr key = FromParameters("RSA", parameters.get());
-  if (!key) return Fault("the RSA key is not usable");
+  if (!key) return Fault("The RSA key is not usable.");
   return PublicKey{KeyType::kRsa, std::nullopt, std::move(key)};
 }
 
@@ -103,7 +106,7 @@ absl::StatusOr<PublicKey> ParseEc(const Json& jwk, Curve curve) {
   ASSIGN_OR_RETURN(const std::string x, BytesMember(jwk, "x"));
   ASSIGN_OR_RETURN(const std::string y, BytesMember(jwk, "y"));
   const std::size_t size = CoordinateSize(curve);
-  if (x.size() != size || y.size() != size) return Fault("a coordinate has the wrong length");
+  if (x.size() != size || y.size() != size) return Fault("A coordinate has the wrong length.");
   std::string group(CurveName(curve));
   std::string point = '\x04' + x + y;
   std::array parameters = {
@@ -112,7 +115,7 @@ absl::StatusOr<PublicKey> ParseEc(const Json& jwk, Curve curve) {
       OSSL_PARAM_construct_end()};
   // Refuses a point that is not on the curve.
   PkeyPtr key = FromParameters("EC", parameters.data());
-  if (!key) return Fault("the point is not on the curve");
+  if (!key) return Fault("The point is not on the curve.");
   return PublicKey{KeyType::kEc, curve, std::move(key)};
 }
 
@@ -152,11 +155,11 @@ bool HasSmallOrder(Curve curve, std::string encoded) {
 
 absl::StatusOr<PublicKey> ParseOkp(const Json& jwk, Curve curve) {
   ASSIGN_OR_RETURN(const std::string x, BytesMember(jwk, "x"));
-  if (x.size() != CoordinateSize(curve)) return Fault("a coordinate has the wrong length");
-  if (HasSmallOrder(curve, x)) return Fault("the public key is a point of small order");
+  if (x.size() != CoordinateSize(curve)) return Fault("A coordinate has the wrong length.");
+  if (HasSmallOrder(curve, x)) return Fault("The public key is a point of small order.");
   PkeyPtr key = SharePkey(
       EVP_PKEY_new_raw_public_key_ex(nullptr, RowOf(curve).pkey_type, nullptr, Bytes(x), x.size()));
-  if (!key) return Fault("the public key is not usable");
+  if (!key) return Fault("The public key is not usable.");
   return PublicKey{KeyType::kOkp, curve, std::move(key)};
 }
 
@@ -192,11 +195,11 @@ absl::StatusOr<PublicKey> ParsePublicKey(const Json& jwk) {
   const ErrorQueueGuard guard;
   ASSIGN_OR_RETURN(const std::string type, StringMember(jwk, "kty"));
   if (type == "RSA") return ParseRsa(jwk);
-  if (type != "EC" && type != "OKP") return Fault("the key type is not supported");
+  if (type != "EC" && type != "OKP") return Fault("The key type is not supported.");
   ASSIGN_OR_RETURN(const std::string name, StringMember(jwk, "crv"));
   const std::optional<Curve> curve = ParseCurve(name);
   const KeyType wanted = type == "EC" ? KeyType::kEc : KeyType::kOkp;
-  if (!curve || RowOf(*curve).type != wanted) return Fault("the curve is not supported");
+  if (!curve || RowOf(*curve).type != wanted) return Fault("The curve is not supported.");
   return wanted == KeyType::kEc ? ParseEc(jwk, *curve) : ParseOkp(jwk, *curve);
 }
 

@@ -74,68 +74,123 @@ INSTANTIATE_TEST_SUITE_P(
             With(CertifiedJwk(), {{"x5t", "4pNenEBLv0JpLIdugWxQkOsZcK0"}})},
         Row{"x5u is not fetched", With(RsaJwk(), {{"x5u", "http://127.0.0.1:1/"}})}));
 
-class RefusedJwk : public ::testing::TestWithParam<Row> {};
+struct RefusedRow {
+  const char* name;
+  const char* fault;
+  Json jwk;
+};
+
+void PrintTo(const RefusedRow& row, std::ostream* os) { *os << row.name; }
+
+class RefusedJwk : public ::testing::TestWithParam<RefusedRow> {};
 TEST_P(RefusedJwk, DoesNotParse) {
-  EXPECT_THAT(Jwk::Parse(GetParam().jwk), FailsWith(Reason::kProviderResponseInvalid));
+  const auto parsed = Jwk::Parse(GetParam().jwk);
+  EXPECT_THAT(parsed, FailsWith(Reason::kProviderResponseInvalid));
+  EXPECT_EQ(parsed.status().message(), GetParam().fault);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Form, RefusedJwk,
-    ::testing::Values(Row{"array", Json::array()}, Row{"empty object", Json::object()},
-                      Row{"no kty (RFC 7517 4.1)", With(RsaJwk(), {{"kty", nullptr}})},
-                      Row{"kty of another type of key", With(EcJwk(), {{"kty", "RSA"}})},
-                      Row{"kty in lower case", With(RsaJwk(), {{"kty", "rsa"}})},
-                      Row{"kty unknown", With(RsaJwk(), {{"kty", "AKP"}})},
-                      Row{"kty number", With(RsaJwk(), {{"kty", 1}})},
-                      Row{"kid number", With(RsaJwk(), {{"kid", 1}})},
-                      Row{"kid null", WithNull(RsaJwk(), "kid")},
-                      Row{"oct: a secret that everybody can read",
-                          {{"kty", "oct"}, {"k", Number(32, 1, 1)}, {"alg", "HS256"}}},
-                      Row{"oct with an empty secret",
-                          {{"kty", "oct"}, {"k", ""}, {"alg", "HS256"}}},
-                      Row{"a published private key", With(EcJwk(), {{"d", Number(32, 1, 1)}})}));
+    ::testing::Values(
+        RefusedRow{"array", "The key is not an object.", Json::array()},
+        RefusedRow{"empty object", "A required member is missing or not a string.", Json::object()},
+        RefusedRow{"no kty (RFC 7517 4.1)", "A required member is missing or not a string.",
+                   With(RsaJwk(), {{"kty", nullptr}})},
+        RefusedRow{"kty of another type of key", "A required member is missing or not a string.",
+                   With(EcJwk(), {{"kty", "RSA"}})},
+        RefusedRow{"kty in lower case", "The key type is not supported.",
+                   With(RsaJwk(), {{"kty", "rsa"}})},
+        RefusedRow{"kty unknown", "The key type is not supported.",
+                   With(RsaJwk(), {{"kty", "AKP"}})},
+        RefusedRow{"kty number", "A required member is missing or not a string.",
+                   With(RsaJwk(), {{"kty", 1}})},
+        RefusedRow{"kid number", "kid is not a string.", With(RsaJwk(), {{"kid", 1}})},
+        RefusedRow{"kid null", "kid is not a string.", WithNull(RsaJwk(), "kid")},
+        RefusedRow{"oct: a secret that everybody can read",
+                   "The key holds a private or secret member.",
+                   {{"kty", "oct"}, {"k", Number(32, 1, 1)}, {"alg", "HS256"}}},
+        RefusedRow{"oct with an empty secret",
+                   "The key holds a private or secret member.",
+                   {{"kty", "oct"}, {"k", ""}, {"alg", "HS256"}}},
+        RefusedRow{"a published private key", "The key holds a private or secret member.",
+                   With(EcJwk(), {{"d", Number(32, 1, 1)}})}));
 
 INSTANTIATE_TEST_SUITE_P(
     Use, RefusedJwk,
     ::testing::Values(
-        Row{"use enc (RFC 7517 4.2)", With(RsaJwk(), {{"use", "enc"}})},
-        Row{"use empty", With(RsaJwk(), {{"use", ""}})}, Row{"use null", WithNull(RsaJwk(), "use")},
-        Row{"key_ops encrypt (RFC 7517 4.3)", With(RsaJwk(), {{"key_ops", {"encrypt"}}})},
-        Row{"key_ops sign alone", With(RsaJwk(), {{"key_ops", {"sign"}}})},
-        Row{"key_ops empty", With(RsaJwk(), {{"key_ops", Json::array()}})},
-        Row{"key_ops a string", With(RsaJwk(), {{"key_ops", "verify"}})},
-        Row{"key_ops with a value twice", With(RsaJwk(), {{"key_ops", {"verify", "verify"}}})},
-        Row{"key_ops with a number", With(RsaJwk(), {{"key_ops", {"verify", 1}}})},
-        Row{"alg of encryption", With(RsaJwk(), {{"alg", "RSA-OAEP"}})},
-        Row{"alg none", With(RsaJwk(), {{"alg", "none"}})},
-        Row{"alg HS256 on a public key", With(RsaJwk(), {{"alg", "HS256"}})},
-        Row{"alg of another type", With(RsaJwk(), {{"alg", "ES256"}})},
-        Row{"alg of another curve", With(EcJwk(), {{"alg", "ES384"}})},
-        Row{"alg of another Edwards curve", With(OkpJwk(), {{"alg", "Ed448"}})},
-        Row{"alg that does not exist (Wycheproof JWK 19)", With(EcJwk(), {{"alg", "ES521"}})},
-        Row{"alg number", With(RsaJwk(), {{"alg", 256}})},
-        Row{"alg null", WithNull(RsaJwk(), "alg")}));
+        RefusedRow{"use enc (RFC 7517 4.2)", "The key is not for signatures (use).",
+                   With(RsaJwk(), {{"use", "enc"}})},
+        RefusedRow{"use empty", "The key is not for signatures (use).",
+                   With(RsaJwk(), {{"use", ""}})},
+        RefusedRow{"use null", "The key is not for signatures (use).", WithNull(RsaJwk(), "use")},
+        RefusedRow{"key_ops encrypt (RFC 7517 4.3)",
+                   "The key is not for verifying signatures (key_ops).",
+                   With(RsaJwk(), {{"key_ops", {"encrypt"}}})},
+        RefusedRow{"key_ops sign alone", "The key is not for verifying signatures (key_ops).",
+                   With(RsaJwk(), {{"key_ops", {"sign"}}})},
+        RefusedRow{"key_ops empty", "The key is not for verifying signatures (key_ops).",
+                   With(RsaJwk(), {{"key_ops", Json::array()}})},
+        RefusedRow{"key_ops a string", "key_ops is not an array.",
+                   With(RsaJwk(), {{"key_ops", "verify"}})},
+        RefusedRow{"key_ops with a value twice",
+                   "key_ops holds a value twice or one that is no string.",
+                   With(RsaJwk(), {{"key_ops", {"verify", "verify"}}})},
+        RefusedRow{"key_ops with a number", "key_ops holds a value twice or one that is no string.",
+                   With(RsaJwk(), {{"key_ops", {"verify", 1}}})},
+        RefusedRow{"alg of encryption", "alg is not a signature algorithm of this type of key.",
+                   With(RsaJwk(), {{"alg", "RSA-OAEP"}})},
+        RefusedRow{"alg none", "alg is not a signature algorithm of this type of key.",
+                   With(RsaJwk(), {{"alg", "none"}})},
+        RefusedRow{"alg HS256 on a public key",
+                   "alg is not a signature algorithm of this type of key.",
+                   With(RsaJwk(), {{"alg", "HS256"}})},
+        RefusedRow{"alg of another type", "alg is not a signature algorithm of this type of key.",
+                   With(RsaJwk(), {{"alg", "ES256"}})},
+        RefusedRow{"alg of another curve", "alg is not a signature algorithm of this type of key.",
+                   With(EcJwk(), {{"alg", "ES384"}})},
+        RefusedRow{"alg of another Edwards curve",
+                   "alg is not a signature algorithm of this type of key.",
+                   With(OkpJwk(), {{"alg", "Ed448"}})},
+        RefusedRow{"alg that does not exist (Wycheproof JWK 19)",
+                   "alg is not a signature algorithm of this type of key.",
+                   With(EcJwk(), {{"alg", "ES521"}})},
+        RefusedRow{"alg number", "alg is not a string.", With(RsaJwk(), {{"alg", 256}})},
+        RefusedRow{"alg null", "alg is not a string.", WithNull(RsaJwk(), "alg")}));
 
 INSTANTIATE_TEST_SUITE_P(
     Rsa, RefusedJwk,
     ::testing::Values(
-        Row{"512 bits (RFC 7518 3.3)", With(RsaJwk(), {{"n", Number(64, '\x80', 1)}})},
-        Row{"2047 bits", With(RsaJwk(), {{"n", Number(256, '\x7f', 1)}})},
-        Row{"16385 bits", With(RsaJwk(), {{"n", Number(2049, 1, 1)}})},
-        Row{"65536 bits", With(RsaJwk(), {{"n", Number(8192, '\x80', 1)}})},
-        Row{"even modulus", With(RsaJwk(), {{"n", Number(256, '\x80', 2)}})},
-        Row{"modulus empty", With(RsaJwk(), {{"n", ""}})},
-        Row{"modulus missing", With(RsaJwk(), {{"n", nullptr}})},
-        Row{"modulus number", With(RsaJwk(), {{"n", 65537}})},
-        Row{"modulus with padding", With(RsaJwk(), {{"n", Number(256, '\x80', 1) + "=="}})},
-        Row{"modulus in standard base64", With(RsaJwk(), {{"n", "++++" + Number(256, '\x80', 1)}})},
-        Row{"exponent missing", With(RsaJwk(), {{"e", nullptr}})},
-        Row{"exponent empty", With(RsaJwk(), {{"e", ""}})},
-        Row{"exponent 0", With(RsaJwk(), {{"e", "AA"}})},
-        Row{"exponent 1 (Wycheproof JWK 9)", With(RsaJwk(), {{"e", "AQ"}})},
-        Row{"exponent 2", With(RsaJwk(), {{"e", "Ag"}})},
-        Row{"exponent of 65 bits", With(RsaJwk(), {{"e", Number(9, 1, 1)}})},
-        Row{"exponent longer than the modulus", With(RsaJwk(), {{"e", Number(4096, 1, 1)}})}));
+        RefusedRow{"512 bits (RFC 7518 3.3)", "The RSA modulus is shorter than 2048 bits.",
+                   With(RsaJwk(), {{"n", Number(64, '\x80', 1)}})},
+        RefusedRow{"2047 bits", "The RSA modulus is shorter than 2048 bits.",
+                   With(RsaJwk(), {{"n", Number(256, '\x7f', 1)}})},
+        RefusedRow{"16385 bits", "The RSA modulus is longer than 16384 bits.",
+                   With(RsaJwk(), {{"n", Number(2049, 1, 1)}})},
+        RefusedRow{"65536 bits", "The RSA modulus is longer than 16384 bits.",
+                   With(RsaJwk(), {{"n", Number(8192, '\x80', 1)}})},
+        RefusedRow{"even modulus", "The RSA modulus is even.",
+                   With(RsaJwk(), {{"n", Number(256, '\x80', 2)}})},
+        RefusedRow{"modulus empty", "The RSA modulus is shorter than 2048 bits.",
+                   With(RsaJwk(), {{"n", ""}})},
+        RefusedRow{"modulus missing", "A required member is missing or not a string.",
+                   With(RsaJwk(), {{"n", nullptr}})},
+        RefusedRow{"modulus number", "A required member is missing or not a string.",
+                   With(RsaJwk(), {{"n", 65537}})},
+        RefusedRow{"modulus with padding", "A member is not base64url.",
+                   With(RsaJwk(), {{"n", Number(256, '\x80', 1) + "=="}})},
+        RefusedRow{"modulus in standard base64", "A member is not base64url.",
+                   With(RsaJwk(), {{"n", "++++" + Number(256, '\x80', 1)}})},
+        RefusedRow{"exponent missing", "A required member is missing or not a string.",
+                   With(RsaJwk(), {{"e", nullptr}})},
+        RefusedRow{"exponent empty", "The RSA exponent is even or 1.", With(RsaJwk(), {{"e", ""}})},
+        RefusedRow{"exponent 0", "The RSA exponent is even or 1.", With(RsaJwk(), {{"e", "AA"}})},
+        RefusedRow{"exponent 1 (Wycheproof JWK 9)", "The RSA exponent is even or 1.",
+                   With(RsaJwk(), {{"e", "AQ"}})},
+        RefusedRow{"exponent 2", "The RSA exponent is even or 1.", With(RsaJwk(), {{"e", "Ag"}})},
+        RefusedRow{"exponent of 65 bits", "The RSA exponent is longer than 64 bits.",
+                   With(RsaJwk(), {{"e", Number(9, 1, 1)}})},
+        RefusedRow{"exponent longer than the modulus", "The RSA exponent is longer than 64 bits.",
+                   With(RsaJwk(), {{"e", Number(4096, 1, 1)}})}));
 
 std::string Short(const Json& jwk, const char* name) {
   return Base64UrlEncode(Base64UrlDecode(jwk[name].get<std::string>())->substr(1));
@@ -144,22 +199,31 @@ std::string Short(const Json& jwk, const char* name) {
 INSTANTIATE_TEST_SUITE_P(
     Ec, RefusedJwk,
     ::testing::Values(
-        Row{"a coordinate with an octet less (RFC 7518 6.2.1.2)",
-            With(EcJwk(), {{"x", Short(EcJwk(), "x")}})},
-        Row{"a coordinate with a leading zero more",
+        RefusedRow{"a coordinate with an octet less (RFC 7518 6.2.1.2)",
+                   "A coordinate has the wrong length.",
+                   With(EcJwk(), {{"x", Short(EcJwk(), "x")}})},
+        RefusedRow{
+            "a coordinate with a leading zero more", "A coordinate has the wrong length.",
             With(EcJwk(),
                  {{"x",
                    Base64UrlEncode('\0' + *Base64UrlDecode(EcJwk()["x"].get<std::string>()))}})},
-        Row{"a point off the curve", With(EcJwk(), {{"x", EcJwk()["y"]}, {"y", EcJwk()["x"]}})},
-        Row{"the point (0, 0)", With(EcJwk(), {{"x", Base64UrlEncode(std::string(32, '\0'))},
-                                               {"y", Base64UrlEncode(std::string(32, '\0'))}})},
-        Row{"a coordinate above the field's prime",
-            With(EcJwk(), {{"x", Base64UrlEncode(std::string(32, '\xff'))}})},
-        Row{"y missing", With(EcJwk(), {{"y", nullptr}})},
-        Row{"crv missing", With(EcJwk(), {{"crv", nullptr}})},
-        Row{"another crv than the point's", With(EcJwk(), {{"crv", "P-384"}, {"alg", nullptr}})},
-        Row{"secp256k1", With(EcJwk(), {{"crv", "secp256k1"}, {"alg", nullptr}})},
-        Row{"an Edwards curve in EC", With(EcJwk(), {{"crv", "Ed25519"}, {"alg", nullptr}})}));
+        RefusedRow{"a point off the curve", "The point is not on the curve.",
+                   With(EcJwk(), {{"x", EcJwk()["y"]}, {"y", EcJwk()["x"]}})},
+        RefusedRow{"the point (0, 0)", "The point is not on the curve.",
+                   With(EcJwk(), {{"x", Base64UrlEncode(std::string(32, '\0'))},
+                                  {"y", Base64UrlEncode(std::string(32, '\0'))}})},
+        RefusedRow{"a coordinate above the field's prime", "The point is not on the curve.",
+                   With(EcJwk(), {{"x", Base64UrlEncode(std::string(32, '\xff'))}})},
+        RefusedRow{"y missing", "A required member is missing or not a string.",
+                   With(EcJwk(), {{"y", nullptr}})},
+        RefusedRow{"crv missing", "A required member is missing or not a string.",
+                   With(EcJwk(), {{"crv", nullptr}})},
+        RefusedRow{"another crv than the point's", "A coordinate has the wrong length.",
+                   With(EcJwk(), {{"crv", "P-384"}, {"alg", nullptr}})},
+        RefusedRow{"secp256k1", "The curve is not supported.",
+                   With(EcJwk(), {{"crv", "secp256k1"}, {"alg", nullptr}})},
+        RefusedRow{"an Edwards curve in EC", "The curve is not supported.",
+                   With(EcJwk(), {{"crv", "Ed25519"}, {"alg", nullptr}})}));
 
 std::string LittleEndian(std::size_t size, unsigned char first, char fill, unsigned char last) {
   std::string bytes(size, fill);
@@ -174,34 +238,57 @@ Json Ed448(const std::string& x) { return {{"kty", "OKP"}, {"crv", "Ed448"}, {"x
 INSTANTIATE_TEST_SUITE_P(
     Okp, RefusedJwk,
     ::testing::Values(
-        Row{"an octet less", With(OkpJwk(), {{"x", Short(OkpJwk(), "x")}})},
-        Row{"x missing", With(OkpJwk(), {{"x", nullptr}})},
-        Row{"X25519 signs nothing", With(OkpJwk(), {{"crv", "X25519"}, {"alg", nullptr}})},
-        Row{"a NIST curve in OKP", With(OkpJwk(), {{"crv", "P-256"}, {"alg", nullptr}})},
-        Row{"small order: y = 0", Ed25519(LittleEndian(32, 0, 0, 0))},
-        Row{"small order: y = 0, other sign", Ed25519(LittleEndian(32, 0, 0, 0x80))},
-        Row{"small order: y = 1", Ed25519(LittleEndian(32, 1, 0, 0))},
-        Row{"small order: y = p - 1", Ed25519(LittleEndian(32, 0xec, '\xff', 0x7f))},
-        Row{"small order: y = p", Ed25519(LittleEndian(32, 0xed, '\xff', 0x7f))},
-        Row{"small order: y = p + 1", Ed25519(LittleEndian(32, 0xee, '\xff', 0xff))},
-        Row{"small order: of order 8", Ed25519("JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU")},
-        Row{"small order: the other of order 8",
-            Ed25519("xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o")},
-        Row{"small order on Ed448: y = 0", Ed448(LittleEndian(57, 0, 0, 0))},
-        Row{"small order on Ed448: y = 1", Ed448(LittleEndian(57, 1, 0, 0x80))}));
+        RefusedRow{"an octet less", "A coordinate has the wrong length.",
+                   With(OkpJwk(), {{"x", Short(OkpJwk(), "x")}})},
+        RefusedRow{"x missing", "A required member is missing or not a string.",
+                   With(OkpJwk(), {{"x", nullptr}})},
+        RefusedRow{"X25519 signs nothing", "The curve is not supported.",
+                   With(OkpJwk(), {{"crv", "X25519"}, {"alg", nullptr}})},
+        RefusedRow{"a NIST curve in OKP", "The curve is not supported.",
+                   With(OkpJwk(), {{"crv", "P-256"}, {"alg", nullptr}})},
+        RefusedRow{"small order: y = 0", "The public key is a point of small order.",
+                   Ed25519(LittleEndian(32, 0, 0, 0))},
+        RefusedRow{"small order: y = 0, other sign", "The public key is a point of small order.",
+                   Ed25519(LittleEndian(32, 0, 0, 0x80))},
+        RefusedRow{"small order: y = 1", "The public key is a point of small order.",
+                   Ed25519(LittleEndian(32, 1, 0, 0))},
+        RefusedRow{"small order: y = p - 1", "The public key is a point of small order.",
+                   Ed25519(LittleEndian(32, 0xec, '\xff', 0x7f))},
+        RefusedRow{"small order: y = p", "The public key is a point of small order.",
+                   Ed25519(LittleEndian(32, 0xed, '\xff', 0x7f))},
+        RefusedRow{"small order: y = p + 1", "The public key is a point of small order.",
+                   Ed25519(LittleEndian(32, 0xee, '\xff', 0xff))},
+        RefusedRow{"small order: of order 8", "The public key is a point of small order.",
+                   Ed25519("JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU")},
+        RefusedRow{"small order: the other of order 8", "The public key is a point of small order.",
+                   Ed25519("xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o")},
+        RefusedRow{"small order on Ed448: y = 0", "The public key is a point of small order.",
+                   Ed448(LittleEndian(57, 0, 0, 0))},
+        RefusedRow{"small order on Ed448: y = 1", "The public key is a point of small order.",
+                   Ed448(LittleEndian(57, 1, 0, 0x80))},
+        RefusedRow{"small order on Ed448: y = p - 1", "The public key is a point of small order.",
+                   Ed448(Base64UrlEncode("\xfe" + std::string(27, '\xff') + "\xfe" +
+                                         std::string(27, '\xff') + std::string(1, '\0')))}));
 
 INSTANTIATE_TEST_SUITE_P(
     Certificate, RefusedJwk,
     ::testing::Values(
-        Row{"the certificate of another key (RFC 7517 4.7)",
-            With(RsaJwk(), {{"x5c", CertifiedJwk()["x5c"]}})},
-        Row{"another x5t", With(CertifiedJwk(), {{"x5t", "AAAAAAAAAAAAAAAAAAAAAAAAAAA"}})},
-        Row{"another x5t#S256", With(CertifiedJwk(), {{"x5t#S256", Number(32, 1, 1)}})},
-        Row{"x5c empty", With(RsaJwk(), {{"x5c", Json::array()}})},
-        Row{"x5c a string", With(RsaJwk(), {{"x5c", "MIID"}})},
-        Row{"x5c not a certificate", With(RsaJwk(), {{"x5c", {"AAAA"}}})},
-        Row{"x5c not base64", With(RsaJwk(), {{"x5c", {"!"}}})},
-        Row{"x5c alone, without n and e", With(CertifiedJwk(), {{"n", nullptr}, {"e", nullptr}})}));
+        RefusedRow{"the certificate of another key (RFC 7517 4.7)",
+                   "The certificate is for another key.",
+                   With(RsaJwk(), {{"x5c", CertifiedJwk()["x5c"]}})},
+        RefusedRow{"another x5t", "The thumbprint is not the certificate's.",
+                   With(CertifiedJwk(), {{"x5t", "AAAAAAAAAAAAAAAAAAAAAAAAAAA"}})},
+        RefusedRow{"another x5t#S256", "The thumbprint is not the certificate's.",
+                   With(CertifiedJwk(), {{"x5t#S256", Number(32, 1, 1)}})},
+        RefusedRow{"x5c empty", "x5c is not an array of certificates.",
+                   With(RsaJwk(), {{"x5c", Json::array()}})},
+        RefusedRow{"x5c a string", "x5c is not an array of certificates.",
+                   With(RsaJwk(), {{"x5c", "MIID"}})},
+        RefusedRow{"x5c not a certificate", "x5c does not parse as a certificate.",
+                   With(RsaJwk(), {{"x5c", {"AAAA"}}})},
+        RefusedRow{"x5c not base64", "x5c is not base64.", With(RsaJwk(), {{"x5c", {"!"}}})},
+        RefusedRow{"x5c alone, without n and e", "A required member is missing or not a string.",
+                   With(CertifiedJwk(), {{"n", nullptr}, {"e", nullptr}})}));
 
 class MalformedJwkSet : public ::testing::TestWithParam<const char*> {};
 TEST_P(MalformedJwkSet, DoesNotParse) {

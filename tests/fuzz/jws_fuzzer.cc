@@ -1,0 +1,52 @@
+// Any text as a token, against keys of every type and a policy that allows every algorithm: it must
+// neither crash nor leave an error in OpenSSL's queue. Only the seeds, signed by the RFCs, verify.
+#include <openssl/err.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "jose/jws.h"
+
+namespace {
+
+using namespace tokenbroker;  // NOLINT: a fuzzer is one function
+
+// The public keys of RFC 7515 appendix A.3 and RFC 8037 appendix A.2, and an RSA key that nobody
+// has the private half of.
+const jose::JwkSet& Keys() {
+  static const jose::JwkSet keys = [] {
+    const std::string modulus = "8" + std::string(340, 'A') + "Q";
+    return *jose::JwkSet::Parse(
+        R"({"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",)"
+        R"("y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"ec"},{"kty":"OKP",)"
+        R"("crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"okp"},)"
+        R"({"kty":"RSA","kid":"rsa","e":"AQAB","n":")" +
+        modulus + R"("}]})");
+  }();
+  if (keys.keys().size() != 3) std::abort();
+  return keys;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view compact(reinterpret_cast<const char*>(data), size);
+  const jose::JwsPolicy policy{
+      .algorithms = {jose::Algorithm::kRS256, jose::Algorithm::kRS384, jose::Algorithm::kRS512,
+                     jose::Algorithm::kPS256, jose::Algorithm::kPS384, jose::Algorithm::kPS512,
+                     jose::Algorithm::kES256, jose::Algorithm::kES384, jose::Algorithm::kES512,
+                     jose::Algorithm::kEdDSA, jose::Algorithm::kHS256, jose::Algorithm::kHS384,
+                     jose::Algorithm::kHS512}};
+  const auto header = jose::ParseUnverifiedHeader(compact);
+  const auto jwt = jose::VerifyJws(compact, Keys(), policy);
+  if (jwt.ok()) {
+    if (!header.ok()) std::abort();
+    (void)jose::ParseClaims(*jwt);
+  }
+  (void)jose::VerifyHmacJws(compact, Secret(std::string(64, 'k')), policy);
+  if (ERR_peek_error() != 0) std::abort();
+  return 0;
+}
