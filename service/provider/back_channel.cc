@@ -1,0 +1,80 @@
+#include "provider/back_channel.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "provider/delivery.h"
+
+namespace tokenbroker::provider {
+namespace {
+
+// What a caller is told to wait where the provider said nothing itself.
+constexpr absl::Duration kRetryAfter = absl::Seconds(1);
+
+HttpRequest Copy(const HttpRequest& request) {
+  HttpRequest copy;
+  copy.method = request.method;
+  copy.url = request.url;
+  for (const HttpHeader& header : request.headers) {
+    copy.headers.push_back({header.name, header.value.Copy()});
+  }
+  copy.body = request.body.Copy();
+  copy.deadline = request.deadline;
+  copy.limits = request.limits;
+  copy.tls = request.tls;
+  return copy;
+}
+
+bool HasCause(const absl::Status& status, std::string_view cause) {
+  const ErrorMetadata metadata = MetadataOf(status);
+  const auto found = metadata.find("cause");
+  return found != metadata.end() && found->second == cause;
+}
+
+bool MayBeRepeated(const absl::Status& status) {
+  return HasReason(status, Reason::kProviderUnavailable) &&
+         DeliveryOf(status) == Delivery::kNotSent && !HasCause(status, "address_refused");
+}
+
+absl::Status As(Reason reason, const absl::Status& status) {
+  return Error(reason, MetadataOf(status));
+}
+
+// An HttpClient's error as an error of this provider.
+absl::Status Translate(absl::Status status, bool is_callers_deadline) {
+  if (HasReason(status, Reason::kInvalidRequest)) {
+    return Delivered(As(Reason::kProviderMisconfigured, status), Delivery::kNotSent);
+  }
+  if (HasCause(status, "address_refused")) return As(Reason::kProviderMisconfigured, status);
+  if (HasReason(status, Reason::kDeadlineExceeded) && !is_callers_deadline) {
+    status = As(Reason::kProviderUnavailable, status);
+  }
+  if (HasReason(status, Reason::kProviderUnavailable) && !RetryAfterOf(status)) {
+    status = WithRetryAfter(std::move(status), kRetryAfter);
+  }
+  return status;
+}
+
+}  // namespace
+
+BackChannel::BackChannel(std::shared_ptr<HttpClient> http, const Clock& clock,
+                         BackChannelOptions options)
+    : http_(std::move(http)), clock_(clock), options_(std::move(options)) {}
+
+Task<HttpResponse> BackChannel::Exchange(HttpRequest request, absl::Time deadline) const {
+  const absl::Time timeout_at = clock_.Now() + options_.timeout;
+  request.deadline = std::min(deadline, timeout_at);
+  request.limits = options_.limits;
+  request.tls = options_.tls;
+  HttpRequest repetition = Copy(request);
+  absl::StatusOr<HttpResponse> response = co_await http_->Send(std::move(request));
+  if (!response.ok() && MayBeRepeated(response.status()) && clock_.Now() < repetition.deadline) {
+    response = co_await http_->Send(std::move(repetition));
+  }
+  if (!response.ok()) co_return Translate(response.status(), deadline <= timeout_at);
+  co_return response;
+}
+
+}  // namespace tokenbroker::provider

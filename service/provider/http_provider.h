@@ -1,0 +1,106 @@
+// A provider over HTTP: discovery, keys, and the endpoints that the broker itself calls.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "jose/algorithm.h"
+#include "net/http_client.h"
+#include "net/runtime.h"
+#include "net/tls.h"
+#include "oauth/token_response.h"
+#include "provider/back_channel.h"
+#include "provider/key_source.h"
+#include "provider/metadata_source.h"
+#include "provider/provider.h"
+#include "telemetry/log.h"
+
+namespace tokenbroker::provider {
+
+struct HttpProviderOptions {
+  std::string name;  // as configured; goes into errors as metadata `provider`
+  std::string issuer;
+  oauth::HttpScheme scheme = oauth::HttpScheme::kHttpsOnly;
+  ProviderRules rules;
+  oauth::TokenResponseRules token_response_rules;
+  // What ID tokens may be signed with. Default: as the metadata says; see SigningAlgorithms.
+  std::vector<jose::Algorithm> signing_algorithms;
+
+  // For a provider without discovery.
+  std::optional<oauth::ProviderMetadata> fixed_metadata;
+  // How long metadata is used without asking again. Default: 1 h.
+  absl::Duration metadata_lifetime = absl::Hours(1);
+  // How long a key set is, within what its Cache-Control says.
+  LifetimeBounds keys_lifetime;
+  // How old both may get while the provider fails. Default: 24 h.
+  absl::Duration max_stale = absl::Hours(24);
+  // Fetches of keys before their time; see KeySourceOptions.
+  int forced_fetch_burst = 3;
+  absl::Duration forced_fetch_interval = absl::Seconds(30);
+  // Hosts that endpoints may move to while the broker runs; see provider/endpoint_hosts.h.
+  std::vector<std::string> trusted_hosts;
+
+  // For one request, whatever the caller's deadline. Default: 10 s.
+  absl::Duration request_timeout = absl::Seconds(10);
+  // See DocumentFetcherOptions.
+  absl::Duration retry_pause = absl::Milliseconds(100);
+  // A larger response is refused. Default: 1 MiB.
+  std::size_t max_response_bytes = 1 << 20;
+  // Requests to this provider at a time, beyond which calls fail with LIMIT_REACHED. Default: 256.
+  int max_in_flight = 256;
+  TlsClientOptions tls = {};
+};
+
+// Thread-safe. Nothing is fetched until the first use, so that a broker starts while its providers
+// are down. Besides the errors that Provider lists, every call may fail with LIMIT_REACHED,
+// CANCELLED and SHUTTING_DOWN; all errors have metadata `provider`.
+//
+// Requests are passed on by decorators of HttpClient: what limits or breaks a provider's traffic
+// goes there.
+class HttpProvider final : public Provider {
+ public:
+  // Borrows all but `options`; tasks borrow this object.
+  HttpProvider(Runtime& runtime, HttpClient& http, const Clock& clock, const telemetry::Log& log,
+               HttpProviderOptions options);
+
+  const std::string& name() const override { return options_.name; }
+  const std::string& issuer() const override { return options_.issuer; }
+  const ProviderRules& rules() const override { return options_.rules; }
+
+  Task<std::shared_ptr<const oauth::ProviderMetadata>> Metadata(absl::Time deadline) override;
+  Task<jose::Jwt> VerifySignature(Secret token, absl::Time deadline) override;
+
+  // The next authentication of `registration` is tried only where the provider says
+  // `invalid_client`, and never for an authorization code. An answer with status 200 that cannot be
+  // read fails with Delivery kUnknown: the provider may have rotated the refresh token.
+  Task<oauth::TokenResponse> RequestToken(const Registration& registration,
+                                          oauth::AuthorizationGrant grant,
+                                          absl::Time deadline) override;
+
+  // Errors: also OPERATION_NOT_SUPPORTED for a type of token that the provider does not revoke.
+  StatusTask Revoke(const Registration& registration, Secret token, std::string token_type_hint,
+                    absl::Time deadline) override;
+
+  Task<Json> FetchUserInfo(Secret access_token, std::string subject, absl::Time deadline) override;
+
+ private:
+  absl::Status Named(absl::Status status) const;
+  Task<oauth::TokenResponse> SendTokenRequest(const Registration& registration,
+                                              oauth::AuthorizationGrant grant, absl::Time deadline);
+  StatusTask SendRevocation(const Registration& registration, Secret token,
+                            std::string token_type_hint, absl::Time deadline);
+  Task<Json> SendUserInfoRequest(Secret access_token, std::string subject, absl::Time deadline);
+  Task<jose::Jwt> Verify(Secret token, absl::Time deadline);
+
+  const Clock& clock_;
+  const HttpProviderOptions options_;
+  const std::shared_ptr<HttpClient> http_;
+  const BackChannel channel_;
+  const std::shared_ptr<MetadataSource> metadata_;
+  const std::shared_ptr<KeySource> keys_;
+};
+
+}  // namespace tokenbroker::provider

@@ -1,0 +1,29 @@
+// How often something may be done: bursts at once, and a steady rate after.
+#pragma once
+
+#include "absl/time/time.h"
+
+namespace tokenbroker::provider {
+
+// Thread-compatible. Starts full.
+class TokenBucket {
+ public:
+  //   burst     how many may be taken at once; at least 1
+  //   interval  how long it takes for one to come back; positive
+  TokenBucket(int burst, absl::Duration interval);
+
+  // Takes one, if there is one.
+  bool Take(absl::Time now);
+  // Puts one back that turned out well spent.
+  void GiveBack();
+
+ private:
+  void Refill(absl::Time now);
+
+  const double burst_;
+  const absl::Duration interval_;
+  double tokens_;
+  absl::Time refilled_at_ = absl::InfinitePast();
+};
+
+}  // namespace tokenbroker::provider
