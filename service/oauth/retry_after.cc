@@ -32,7 +32,11 @@ std::optional<absl::Duration> ParseRetryAfter(std::string_view value, absl::Time
   }
   for (const char* format : kDateFormats) {
     absl::Time time;
-    if (absl::ParseTime(format, text, &time, nullptr)) return Clamp(time - now);
+    // Abseil reads "infinite-future" as a time too.
+    if (absl::ParseTime(format, text, &time, nullptr) && time < absl::InfiniteFuture() &&
+        time > absl::InfinitePast()) {
+      return Clamp(time - now);
+    }
   }
   return std::nullopt;
 }
