@@ -30,7 +30,7 @@ class CurlEngine;
 // POSTs of ours redeem things that work once.
 //
 // Thread-safe; all of libcurl's work is on one strand of `runtime`. Destroying it ends the requests
-// in flight with SHUTTING_DOWN.
+// in flight with SHUTTING_DOWN. A coroutine that has not begun to run must not find it gone.
 class CurlHttpClient final : public HttpClient {
  public:
   // Borrows `runtime` and `clock` (which `HttpRequest::deadline` is measured by).

@@ -69,6 +69,12 @@ SpawnedTask Runtime::Spawn(asio::awaitable<void> task) {
   return SpawnedTask(std::move(control));
 }
 
+void Runtime::SpawnOn(asio::any_io_executor strand, asio::awaitable<void> task) {
+  asio::co_spawn(strand, RunSpawned(std::move(task)), [](const std::exception_ptr& failure) {
+    if (failure) DieOf(failure);
+  });
+}
+
 void Runtime::Stop() {
   work_.reset();
   context_.stop();

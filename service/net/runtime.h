@@ -55,6 +55,9 @@ class Runtime {
   // is printed, its text is not, since that could quote a secret.
   SpawnedTask Spawn(asio::awaitable<void> task);
 
+  // The same on a strand that there is already: for net's objects that live on one.
+  void SpawnOn(asio::any_io_executor strand, asio::awaitable<void> task);
+
   // Waits for what runs right now, starts nothing more, and joins the threads. Idempotent. Not to
   // be called from one of the threads.
   void Stop();

@@ -340,8 +340,8 @@ TEST_F(CurlHttpClientTest, QueuesBeyondTheConnectionsOfAHostButNotOtherHosts) {
   }
   hanging.WaitForConnections(2);
   EXPECT_OK(Send(Get(healthy.Url())));
-  for (auto& result : results) EXPECT_THAT(result->Wait(), FailsWith(Reason::kDeadlineExceeded));
   EXPECT_EQ(hanging.connections(), 2);
+  for (auto& result : results) EXPECT_THAT(result->Wait(), FailsWith(Reason::kDeadlineExceeded));
 }
 
 TEST_F(CurlHttpClientTest, AbandonsTheTransferOfACancelledCoroutine) {

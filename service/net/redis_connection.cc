@@ -1,0 +1,47 @@
+#include "net/redis_connection.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "net/completion.h"
+#include "net/redis_pipeline.h"
+
+namespace tokenbroker {
+
+RedisConnection::RedisConnection(Runtime& runtime, const Clock& clock,
+                                 std::shared_ptr<const RedisOptions> options)
+    : pipeline_(RedisPipeline::Start(runtime, std::move(options))), clock_(clock) {}
+
+RedisConnection::~RedisConnection() { pipeline_->Shutdown(); }
+
+bool RedisConnection::connected() const { return pipeline_->connected(); }
+
+Task<RedisReply> RedisConnection::Command(RedisCommand command, absl::Time deadline) {
+  std::vector<RedisCommand> commands;
+  commands.push_back(std::move(command));
+  CO_ASSIGN_OR_RETURN(std::vector<RedisReply> replies,
+                      co_await Commands(std::move(commands), deadline));
+  co_return std::move(replies.front());
+}
+
+Task<std::vector<RedisReply>> RedisConnection::Commands(std::vector<RedisCommand> commands,
+                                                        absl::Time deadline) {
+  // Its own reference: the connection may be destroyed while this waits.
+  const std::shared_ptr<RedisPipeline> pipeline = pipeline_;
+  const absl::Duration timeout = deadline - clock_.Now();
+  auto batch = std::make_shared<RedisBatch>();
+  batch->expected = commands.size();
+  for (RedisCommand& command : commands) {
+    CO_RETURN_IF_ERROR(EncodeRedisCommand(std::move(command), batch->bytes));
+  }
+  if (batch->expected == 0) co_return std::vector<RedisReply>();
+  auto start = [pipeline, batch = std::move(batch), timeout](
+                   Completion<std::vector<RedisReply>> done, asio::cancellation_slot slot) mutable {
+    batch->done = std::move(done);
+    pipeline->Submit(std::move(batch), timeout, slot);
+  };
+  co_return co_await AwaitCompletion<std::vector<RedisReply>>(std::move(start));
+}
+
+}  // namespace tokenbroker

@@ -1,0 +1,60 @@
+// A connection to Redis that has been let in: connected, authenticated, on the right database.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "base/secret.h"
+#include "base/task.h"
+#include "net/resp.h"
+#include "net/stream.h"
+
+namespace tokenbroker {
+
+struct RedisOptions {
+  StreamEndpoint endpoint = TcpEndpoint{.host = "127.0.0.1", .port = 6379};
+  std::optional<std::string> username = {};  // ACL user. Default: Redis's own default user.
+  std::optional<Secret> password = {};
+  int database = 0;
+  // For connecting and signing in together.
+  absl::Duration connect_timeout = absl::Seconds(2);
+  // The longest that a command waits, whatever its own deadline. A connection that has answered
+  // nothing at all for as long, with commands waiting, is given up.
+  absl::Duration command_timeout = absl::Seconds(2);
+  absl::Duration min_reconnect_delay = absl::Milliseconds(50);
+  absl::Duration max_reconnect_delay = absl::Seconds(2);
+  // How often a connection that only listens is asked whether it is still there.
+  absl::Duration ping_interval = absl::Seconds(1);
+  std::size_t max_reply_bytes = 16 << 20;
+  std::size_t max_waiting_commands = 10'000;
+};
+
+// One strand.
+class RedisSession {
+ public:
+  // Connects and signs in. Must run on a strand. Errors: STORE_UNAVAILABLE with NOT_SENT, as of
+  // ConnectStream, and causes `denied`, `loading`, `refused` where Redis says no.
+  static Task<std::shared_ptr<RedisSession>> Open(std::shared_ptr<const RedisOptions> options);
+
+  RedisSession(std::shared_ptr<Stream> stream, std::size_t max_reply_bytes);
+
+  // Sends `commands` together and returns their replies. For signing in: one at a time, no
+  // deadline.
+  Task<std::vector<RedisReply>> Ask(std::vector<RedisCommand> commands);
+
+  StatusTask Write(std::string_view bytes, std::size_t& written);
+  Task<RedisReply> Read();
+  void Close() { stream_->Close(); }
+
+ private:
+  const std::shared_ptr<Stream> stream_;
+  RespReader reader_;
+  std::vector<char> buffer_;
+};
+
+}  // namespace tokenbroker
