@@ -222,6 +222,15 @@ TEST_F(Config, EmbeddedOneLetsADeveloperInOnLoopbackOnly) {
   EXPECT_EQ(loaded.config.providers_size(), 0);
 }
 
+TEST_F(Config, EmbeddedOneIsShownInTheDocumentation) {
+  std::ifstream file(DOCUMENTATION);
+  const std::string document{std::istreambuf_iterator<char>(file),
+                             std::istreambuf_iterator<char>()};
+  // Without its first line, a comment for those who see it nowhere else.
+  const std::string_view text = EmbeddedConfigText();
+  EXPECT_THAT(document, HasSubstr(std::string(text.substr(text.find('\n') + 1))));
+}
+
 TEST_F(Config, ExamplesAreValid) {
   int examples = 0;
   for (const auto& entry : std::filesystem::directory_iterator(EXAMPLES_DIR)) {
