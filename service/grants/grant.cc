@@ -1,5 +1,7 @@
 #include "grants/grant.h"
 
+#include <utility>
+
 namespace tokenbroker::grants {
 namespace {
 
@@ -45,6 +47,17 @@ void Grant::DropSecrets() {
   access_tokens.clear();
   // It may hold a token of a kind that this version has never heard of.
   unrecognised = Secret();
+}
+
+Grant Grant::Tombstone(GrantState state_at_end, std::string because) const {
+  Grant tombstone = Copy();
+  tombstone.DropSecrets();
+  tombstone.state = state_at_end;
+  tombstone.ended_because = std::move(because);
+  tombstone.generation = generation + 1;
+  tombstone.next_refresh_at.reset();
+  tombstone.intent.reset();
+  return tombstone;
 }
 
 }  // namespace tokenbroker::grants

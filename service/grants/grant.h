@@ -81,6 +81,9 @@ struct Grant {
   Grant Copy() const;
   // Without its tokens, as it lies in a tombstone.
   void DropSecrets();
+  // What is stored in its place when it ends: a copy without tokens, schedule and intent, of the
+  // next generation. `state` is not kActive.
+  Grant Tombstone(GrantState state, std::string because) const;
 };
 
 }  // namespace tokenbroker::grants

@@ -4,7 +4,9 @@
 // Rules that every implementation keeps, whatever crashes:
 //  - a state is claimed once, atomically; an ended grant is a tombstone that nothing revives;
 //  - a lease is fenced: a holder that was paused past its end cannot write any more;
-//  - a commit is one atomic change of record, index, schedule entry and lease.
+//  - a commit is one atomic change of record, schedule entry and lease;
+//  - a change whose answer was lost may be made again: where the very same change was the last one,
+//    it succeeds without being made twice.
 #pragma once
 
 #include <cstddef>
@@ -39,9 +41,9 @@ struct ClaimedAuthorization {
   std::optional<CallbackOutcome> outcome;
 };
 
-// One atomic change of a grant.
+// One atomic change of a grant that stays active; EndGrant ends one.
 struct GrantCommit {
-  Grant grant;  // what is to be stored
+  Grant grant;  // what is to be stored; grant.state is kActive
   std::uint64_t expected_generation =
       0;                       // what must be there; grant.generation is this or one more
   std::optional<Lease> lease;  // must still be the current one
@@ -49,12 +51,12 @@ struct GrantCommit {
 };
 
 struct GrantFilter {
-  std::optional<std::string> caller;
-  std::optional<std::string> client;
-  std::optional<std::string> subject;  // with `issuer`, or with `client`
-  std::optional<std::string> issuer;
-  std::optional<std::string> session_id;  // `sid`, with `issuer`
-  std::optional<GrantState> state;
+  std::optional<std::string> caller = {};
+  std::optional<std::string> client = {};
+  std::optional<std::string> subject = {};  // with `issuer`, or with `client`
+  std::optional<std::string> issuer = {};
+  std::optional<std::string> session_id = {};  // `sid`, with `issuer`
+  std::optional<GrantState> state = {};
 };
 
 struct GrantPage {
@@ -63,27 +65,33 @@ struct GrantPage {
 };
 
 // Told of changes by the store, so that caches of access tokens can drop what is old. Calls come
-// from the store's threads, must not block, and may come more often than needed.
+// from the store's threads, must not block, and may come more often than needed. A change made
+// through this very store is told before the call that made it returns, also while changes of other
+// replicas are lost; those count as lost until OnChangesSeenAgain is first called.
 class GrantObserver {
  public:
   virtual ~GrantObserver() = default;
   virtual void OnGrantChanged(const std::string& grant_id) = 0;
-  // Changes may be missed from now on / are seen again (what was missed is unknown: drop
-  // everything).
+  // Changes by other replicas may be missed from now on / are seen again (what was missed is
+  // unknown: drop everything).
   virtual void OnChangesLost() = 0;
   virtual void OnChangesSeenAgain() = 0;
 };
 
 // Thread-safe. Every method may also fail with STORE_UNAVAILABLE (with RetryInfo), and those that
-// read with RECORD_UNREADABLE; neither ever means "not there". Suspends: one round trip to the
-// store, unless stated. Arguments are taken by value.
+// read with RECORD_UNREADABLE; neither ever means "not there". What is wrong with the arguments
+// themselves (a commit to a generation that does not follow, say) is INTERNAL. Suspends: one or two
+// round trips to the store, unless stated. Arguments are taken by value.
+//
+// Cancellation: safe at any time; a change that had been sent may or may not have been made.
 class GrantStore {
  public:
   virtual ~GrantStore() = default;
 
   // --- pending authorizations ---
 
-  // Keeps `pending` under `state` until pending.expires_at.
+  // Keeps `pending` under `state` until pending.expires_at. Errors: LIMIT_REACHED, for a store with
+  // a bound of its own.
   virtual StatusTask PutAuthorization(Secret state, PendingAuthorization pending) = 0;
   // Errors: STATE_UNKNOWN. A claimed or answered one is still found.
   virtual Task<PendingAuthorization> FindAuthorization(Secret state) = 0;
@@ -92,36 +100,50 @@ class GrantStore {
   // Errors: STATE_UNKNOWN (unknown, expired, used up, or claimed with another digest).
   virtual Task<ClaimedAuthorization> ClaimAuthorization(Secret state,
                                                         std::string callback_digest) = 0;
-  // After a claim: keeps the answer for the rest of the request's life.
+  // After a claim: keeps the answer for the rest of the request's life. The first answer stays.
+  // Errors: STATE_UNKNOWN (expired, used up, or never claimed).
   virtual StatusTask FinishAuthorization(Secret state, CallbackOutcome outcome) = 0;
-  // After a claim that failed: used up, STATE_UNKNOWN from now on.
+  // After a claim that failed: used up, STATE_UNKNOWN from now on, also where it was so before.
   virtual StatusTask SpendAuthorization(Secret state) = 0;
-  // How many pending authorizations `caller` has open (an upper bound is fine).
+  // How many pending authorizations `caller` has open: neither answered, used up nor expired. May
+  // be a little too high.
   virtual Task<std::size_t> CountAuthorizations(std::string caller) = 0;
 
   // --- grants ---
 
-  // Stores a new grant with generation 1. Errors: GENERATION_CONFLICT where the id exists.
+  // Stores a new, active grant, whatever its generation, with generation 1. It is kept until
+  // grant.ends_at: from then on it is GRANT_UNKNOWN.
+  // Errors: GENERATION_CONFLICT where the id exists; LIMIT_REACHED, for a store with a bound of its
+  // own.
   virtual StatusTask CreateGrant(Grant grant) = 0;
-  // Errors: GRANT_UNKNOWN. Tombstones are found, with their state.
+  // Errors: GRANT_UNKNOWN. Tombstones are found, with their state. `last_used_at` counts touches.
   virtual Task<Grant> FindGrant(std::string grant_id) = 0;
+  // Stores commit.grant in place of what is there, sets or removes its schedule entry
+  // (next_refresh_at) and releases the lease if told to.
   // Errors: GENERATION_CONFLICT (generation moved, or the grant has ended), LEASE_LOST,
-  // GRANT_UNKNOWN.
+  // GRANT_UNKNOWN; nothing is changed then.
   virtual StatusTask CommitGrant(GrantCommit commit) = 0;
   // Ends the grant whatever its generation and lease: a tombstone without tokens, generation + 1.
   // Returns the grant as it was, so that its tokens can be revoked at the provider. Ending an ended
-  // grant returns its tombstone. Errors: GRANT_UNKNOWN.
+  // grant returns its tombstone. Its lease is lost, its schedule entry gone; after
+  // `tombstone_lifetime` it is GRANT_UNKNOWN. Errors: GRANT_UNKNOWN.
+  // Suspends: two round trips, more while others commit.
   virtual Task<Grant> EndGrant(std::string grant_id, GrantState state, std::string because,
                                absl::Duration tombstone_lifetime) = 0;
   // Notes that a caller asked for the grant at `when`; best effort, may be lost.
   virtual StatusTask TouchGrant(std::string grant_id, absl::Time when) = 0;
-  // Newest first where one index serves it; pages may be short. Ended grants appear as tombstones.
-  // Errors: PAGE_TOKEN_INVALID.
+  // Newest first where the filter has a subject, session, caller or client; in no order else, and
+  // then what is created meanwhile may be missed. Pages may be short, even empty, before the end.
+  // Ended grants appear as tombstones. A grant that does not open with the keys is
+  // RECORD_UNREADABLE for FindGrant, but left out here. `page_token` is that of the page before, ""
+  // for the first. Errors: PAGE_TOKEN_INVALID (also a token of another filter). Suspends: several
+  // round trips.
   virtual Task<GrantPage> ListGrants(GrantFilter filter, std::size_t page_size,
                                      std::string page_token) = 0;
 
   // --- leases ---
 
+  // By the holder of the current lease: that lease, made to last `lifetime` from now.
   // Errors: LEASE_HELD, with RetryInfo of what is left of the other's; GRANT_UNKNOWN.
   virtual Task<Lease> AcquireLease(std::string grant_id, std::string holder,
                                    absl::Duration lifetime) = 0;
@@ -133,7 +155,9 @@ class GrantStore {
   // --- schedule ---
 
   // Claims up to `limit` grants that are due at `now`, hiding them from other claims for
-  // `visibility`. A commit sets or removes the entry (Grant::next_refresh_at).
+  // `visibility`: the most overdue first, roughly. A commit sets or removes the entry
+  // (Grant::next_refresh_at); a claimed grant that nobody commits is due again after `visibility`.
+  // A claim whose answer is lost hides its grants as long.
   // Suspends: several round trips.
   virtual Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
                                                   absl::Duration visibility) = 0;

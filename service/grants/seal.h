@@ -37,7 +37,7 @@ struct SealingKey {
 
 // What a sealed record is bound to.
 struct SealedName {
-  std::string name;  // the key in the store, and the part of it; no zero bytes
+  std::string name;  // the key in the store, and which part of it
   std::uint64_t generation = 0;
 };
 

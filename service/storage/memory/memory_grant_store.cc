@@ -1,0 +1,109 @@
+#include "storage/memory/memory_grant_store.h"
+
+#include <utility>
+
+namespace tokenbroker::storage {
+
+using grants::CallbackOutcome;
+using grants::ClaimedAuthorization;
+using grants::Grant;
+using grants::GrantCommit;
+using grants::GrantFilter;
+using grants::GrantPage;
+using grants::GrantState;
+using grants::Lease;
+using grants::PendingAuthorization;
+
+MemoryGrantStore::MemoryGrantStore(const Clock& clock, const MemoryLimits& limits)
+    : authorizations_(clock, limits.pending_authorizations), grants_(clock, limits.grants) {}
+
+StatusTask MemoryGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
+  co_return authorizations_.Put(state, std::move(pending));
+}
+
+Task<PendingAuthorization> MemoryGrantStore::FindAuthorization(Secret state) {
+  co_return authorizations_.Find(state);
+}
+
+Task<ClaimedAuthorization> MemoryGrantStore::ClaimAuthorization(Secret state,
+                                                                std::string callback_digest) {
+  co_return authorizations_.Claim(state, callback_digest);
+}
+
+StatusTask MemoryGrantStore::FinishAuthorization(Secret state, CallbackOutcome outcome) {
+  co_return authorizations_.Finish(state, std::move(outcome));
+}
+
+StatusTask MemoryGrantStore::SpendAuthorization(Secret state) {
+  co_return authorizations_.Spend(state);
+}
+
+Task<std::size_t> MemoryGrantStore::CountAuthorizations(std::string caller) {
+  co_return authorizations_.Count(caller);
+}
+
+StatusTask MemoryGrantStore::CreateGrant(Grant grant) {
+  const std::string id = grant.id;
+  absl::Status created = grants_.Create(std::move(grant));
+  if (created.ok()) TellChanged(id);
+  co_return created;
+}
+
+Task<Grant> MemoryGrantStore::FindGrant(std::string grant_id) { co_return grants_.Find(grant_id); }
+
+StatusTask MemoryGrantStore::CommitGrant(GrantCommit commit) {
+  const std::string id = commit.grant.id;
+  absl::Status committed = grants_.Commit(std::move(commit));
+  if (committed.ok()) TellChanged(id);
+  co_return committed;
+}
+
+Task<Grant> MemoryGrantStore::EndGrant(std::string grant_id, GrantState state, std::string because,
+                                       absl::Duration tombstone_lifetime) {
+  absl::StatusOr<Grant> ended =
+      grants_.End(grant_id, state, std::move(because), tombstone_lifetime);
+  if (ended.ok()) TellChanged(grant_id);
+  co_return ended;
+}
+
+StatusTask MemoryGrantStore::TouchGrant(std::string grant_id, absl::Time when) {
+  grants_.Touch(grant_id, when);
+  co_return absl::OkStatus();
+}
+
+Task<GrantPage> MemoryGrantStore::ListGrants(GrantFilter filter, std::size_t page_size,
+                                             std::string page_token) {
+  co_return grants_.List(filter, page_size, page_token);
+}
+
+Task<Lease> MemoryGrantStore::AcquireLease(std::string grant_id, std::string holder,
+                                           absl::Duration lifetime) {
+  co_return grants_.AcquireLease(grant_id, std::move(holder), lifetime);
+}
+
+StatusTask MemoryGrantStore::RenewLease(Lease lease, absl::Duration lifetime) {
+  co_return grants_.RenewLease(lease, lifetime);
+}
+
+StatusTask MemoryGrantStore::ReleaseLease(Lease lease) {
+  grants_.ReleaseLease(lease);
+  co_return absl::OkStatus();
+}
+
+Task<std::vector<std::string>> MemoryGrantStore::ClaimDue(absl::Time now, std::size_t limit,
+                                                          absl::Duration visibility) {
+  co_return grants_.ClaimDue(now, limit, visibility);
+}
+
+StatusTask MemoryGrantStore::Check() { co_return absl::OkStatus(); }
+
+void MemoryGrantStore::Observe(grants::GrantObserver* observer) {
+  observer_ = observer;
+  if (observer_ != nullptr) observer_->OnChangesSeenAgain();
+}
+
+void MemoryGrantStore::TellChanged(const std::string& grant_id) const {
+  if (observer_ != nullptr) observer_->OnGrantChanged(grant_id);
+}
+
+}  // namespace tokenbroker::storage

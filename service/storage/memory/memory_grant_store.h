@@ -1,0 +1,62 @@
+// The embedded default: everything in this process, gone when it ends, not shared with replicas.
+#pragma once
+
+#include <cstddef>
+
+#include "grants/grant_store.h"
+#include "storage/memory/memory_authorizations.h"
+#include "storage/memory/memory_grants.h"
+
+namespace tokenbroker::storage {
+
+// How much the store takes before it answers LIMIT_REACHED (metadata `limit`:
+// `pending_authorizations`, `grants`), tombstones included.
+struct MemoryLimits {
+  std::size_t pending_authorizations = 100'000;
+  std::size_t grants = 1'000'000;
+};
+
+// Thread-safe. No method ever suspends or fails with STORE_UNAVAILABLE, and what has run out is
+// dropped at the next call. The observer is called before the change returns, never under a lock.
+class MemoryGrantStore final : public grants::GrantStore {
+ public:
+  // Borrows `clock`, which must outlive the store.
+  explicit MemoryGrantStore(const Clock& clock, const MemoryLimits& limits = {});
+
+  StatusTask PutAuthorization(Secret state, grants::PendingAuthorization pending) override;
+  Task<grants::PendingAuthorization> FindAuthorization(Secret state) override;
+  Task<grants::ClaimedAuthorization> ClaimAuthorization(Secret state,
+                                                        std::string callback_digest) override;
+  StatusTask FinishAuthorization(Secret state, grants::CallbackOutcome outcome) override;
+  StatusTask SpendAuthorization(Secret state) override;
+  Task<std::size_t> CountAuthorizations(std::string caller) override;
+
+  StatusTask CreateGrant(grants::Grant grant) override;
+  Task<grants::Grant> FindGrant(std::string grant_id) override;
+  StatusTask CommitGrant(grants::GrantCommit commit) override;
+  Task<grants::Grant> EndGrant(std::string grant_id, grants::GrantState state, std::string because,
+                               absl::Duration tombstone_lifetime) override;
+  StatusTask TouchGrant(std::string grant_id, absl::Time when) override;
+  Task<grants::GrantPage> ListGrants(grants::GrantFilter filter, std::size_t page_size,
+                                     std::string page_token) override;
+
+  Task<grants::Lease> AcquireLease(std::string grant_id, std::string holder,
+                                   absl::Duration lifetime) override;
+  StatusTask RenewLease(grants::Lease lease, absl::Duration lifetime) override;
+  StatusTask ReleaseLease(grants::Lease lease) override;
+
+  Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
+                                          absl::Duration visibility) override;
+
+  StatusTask Check() override;
+  void Observe(grants::GrantObserver* observer) override;
+
+ private:
+  void TellChanged(const std::string& grant_id) const;
+
+  MemoryAuthorizations authorizations_;
+  MemoryGrants grants_;
+  grants::GrantObserver* observer_ = nullptr;
+};
+
+}  // namespace tokenbroker::storage

@@ -1,0 +1,105 @@
+#include "contract/grant_store_contract.h"
+
+namespace tokenbroker::testing {
+namespace {
+
+using grants::Lease;
+
+class LeaseContract : public GrantStoreContract {
+ protected:
+  absl::StatusOr<Lease> Acquire(const std::string& holder,
+                                absl::Duration lifetime = absl::Seconds(30)) {
+    return Run(other_replica().AcquireLease("grant", holder, lifetime));
+  }
+};
+
+TEST_F(LeaseContract, IsHeldByOne) {
+  Created("grant");
+  const Lease lease = Leased("grant", "holder");
+  EXPECT_EQ(lease.grant_id, "grant");
+  EXPECT_EQ(lease.holder, "holder");
+  EXPECT_GT(lease.fence, 0u);
+  const auto refused = Acquire("other");
+  EXPECT_THAT(refused, FailsWith(Reason::kLeaseHeld));
+  const auto retry = RetryAfterOf(refused.status());
+  ASSERT_TRUE(retry.has_value());
+  EXPECT_GT(*retry, absl::ZeroDuration());
+  EXPECT_LE(*retry, absl::Seconds(30));
+}
+
+TEST_F(LeaseContract, IsOfAGrantThatExists) {
+  EXPECT_THAT(Acquire("holder"), FailsWith(Reason::kGrantUnknown));
+}
+
+TEST_F(LeaseContract, IsGivenAgainToItsHolder) {
+  Created("grant");
+  const Lease lease = Leased("grant", "holder", absl::Seconds(5));
+  Elapse(absl::Seconds(4));
+  const auto again = Acquire("holder", absl::Seconds(5));
+  ASSERT_OK(again);
+  EXPECT_EQ(again->fence, lease.fence);
+  Elapse(absl::Seconds(4));
+  EXPECT_THAT(Acquire("other"), FailsWith(Reason::kLeaseHeld));
+}
+
+TEST_F(LeaseContract, GoesToAnotherWithAHigherFenceOnceItHasRunOut) {
+  Created("grant");
+  const Lease lease = Leased("grant", "holder", absl::Seconds(5));
+  Elapse(absl::Seconds(6));
+  EXPECT_THAT(Run(store().RenewLease(lease, absl::Seconds(5))), FailsWith(Reason::kLeaseLost));
+  const auto next = Acquire("other");
+  ASSERT_OK(next);
+  EXPECT_GT(next->fence, lease.fence);
+}
+
+TEST_F(LeaseContract, LastsAsLongAsItIsRenewed) {
+  Created("grant");
+  const Lease lease = Leased("grant", "holder", absl::Seconds(5));
+  for (int i = 0; i < 10; ++i) {
+    Elapse(absl::Seconds(4));
+    ASSERT_OK(Run(other_replica().RenewLease(lease, absl::Seconds(5))));
+    EXPECT_THAT(Acquire("other"), FailsWith(Reason::kLeaseHeld));
+  }
+}
+
+TEST_F(LeaseContract, IsFreeOnceReleased) {
+  Created("grant");
+  const Lease lease = Leased("grant", "holder");
+  ASSERT_OK(Run(store().ReleaseLease(lease)));
+  EXPECT_THAT(Run(store().RenewLease(lease, absl::Seconds(5))), FailsWith(Reason::kLeaseLost));
+  const auto next = Acquire("other");
+  ASSERT_OK(next);
+  EXPECT_GT(next->fence, lease.fence);
+}
+
+TEST_F(LeaseContract, IsReleasedAndRenewedByItsHolderAlone) {
+  Created("grant");
+  const Lease old = Leased("grant", "holder", absl::Seconds(5));
+  Elapse(absl::Seconds(6));
+  const Lease current = Leased("grant", "holder");
+  ASSERT_OK(Run(store().ReleaseLease(old)));
+  Lease foreign = current;
+  foreign.holder = "other";
+  ASSERT_OK(Run(store().ReleaseLease(foreign)));
+  EXPECT_THAT(Run(store().RenewLease(foreign, absl::Seconds(5))), FailsWith(Reason::kLeaseLost));
+  EXPECT_THAT(Acquire("other"), FailsWith(Reason::kLeaseHeld));
+  EXPECT_OK(Run(store().RenewLease(current, absl::Seconds(5))));
+}
+
+TEST_F(LeaseContract, IsNotThereToReleaseWithoutAGrant) {
+  EXPECT_OK(Run(store().ReleaseLease({.grant_id = "grant", .holder = "holder", .fence = 1})));
+  EXPECT_THAT(Run(store().RenewLease({.grant_id = "grant", .holder = "holder", .fence = 1},
+                                     absl::Seconds(5))),
+              FailsWith(Reason::kLeaseLost));
+}
+
+TEST_F(LeaseContract, GoesToOneOfManyWhoWantIt) {
+  Created("grant");
+  const auto leases =
+      RunTogether(16, [this](int i) { return Acquire("holder-" + std::to_string(i)); });
+  EXPECT_EQ(CountOk(leases), 1);
+  EXPECT_EQ(CountFailures(leases, Reason::kLeaseHeld), 15);
+}
+
+}  // namespace
+}  // namespace tokenbroker::testing
