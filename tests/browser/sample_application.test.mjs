@@ -61,20 +61,30 @@ describe('the sample web application in Chromium', () => {
     await provider?.stop();
   });
 
+  // Opens the application as somebody whom the provider does not know yet, and begins to sign in.
+  async function begin(url) {
+    await browser.open(`${ready.issuer}/nothing`);
+    await browser.deleteCookies();
+    await browser.open(url);
+    await browser.click('#sign-in');
+    await browser.find('input[name=login]');
+  }
+
+  // Signs in and consents on the provider's pages.
+  async function signInAs(user) {
+    await browser.type('input[name=login]', user);
+    await browser.type('input[name=password]', 'any');
+    assert.ok((await browser.url()).startsWith(ready.issuer));
+    await browser.click('.login-submit');
+    await browser.find('input[name=prompt][value=consent]');
+    await browser.click('.login-submit');
+  }
+
   for (const type of RESPONSE_TYPES) {
     it(`signs a user in with ${type}, calls the API and signs out`, async () => {
       const { url, child } = applications.get(type);
-      await browser.open(ready.issuer).catch(() => {});
-      await browser.deleteCookies(); // of the provider: every user signs in
-      await browser.open(url);
-      await browser.click('#sign-in');
-
-      await browser.type('input[name=login]', 'grace');
-      await browser.type('input[name=password]', 'any');
-      assert.ok((await browser.url()).startsWith(ready.issuer));
-      await browser.click('.login-submit');
-      await browser.find('input[name=prompt][value=consent]');
-      await browser.click('.login-submit');
+      await begin(url);
+      await signInAs('grace');
 
       const claims = JSON.parse(await browser.text('#claims'));
       assert.equal(await browser.url(), `${url}/`);
@@ -95,18 +105,12 @@ describe('the sample web application in Chromium', () => {
 
   it('refuses a callback in a browser that did not begin the sign-in', async () => {
     const { url } = applications.get('code id_token');
-    await browser.open(url);
-    await browser.click('#sign-in');
-    await browser.find('input[name=login]');
+    await begin(url);
     const page = await browser.url();
     await browser.open(url);
     await browser.deleteCookies(); // the application's: as in another browser
     await browser.open(page);
-    await browser.type('input[name=login]', 'mallory');
-    await browser.type('input[name=password]', 'any');
-    await browser.click('.login-submit');
-    await browser.find('input[name=prompt][value=consent]');
-    await browser.click('.login-submit');
+    await signInAs('mallory');
     assert.match(await browser.text('#failure'), /browser/);
   });
 });

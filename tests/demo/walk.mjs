@@ -78,9 +78,9 @@ const refused = await eventually(async () => {
 }, 'the token expires', 30000);
 step('It lives for a few seconds only; then the API refuses it', `GET ${flags.api}  ->  ${refused.status} ${refused.text}`);
 
-const second = await rpc.GetAccessToken(selector);
+const second = await rpc.GetAccessToken({ ...selector, min_remaining_lifetime: { seconds: 1 } });
 const again = await callApi(second.access_token);
-step('The same question again: the broker has used the refresh token, which the provider rotated',
+step('Asked for a token that is good for another second at least, the broker uses the refresh token, which the provider rotates',
   `${second.token_type} ${short(second.access_token)}, ${left(second.expires_at)}, generation ${second.generation}`,
   `GET ${flags.api}  ->  ${again.status} ${again.text}`);
 assert.notEqual(second.access_token, first.access_token);

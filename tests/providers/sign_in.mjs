@@ -21,7 +21,10 @@ const attribute = (tag, name) => {
 // Returns the first form of a page: its action and its fields in order.
 function parseForm(html) {
   const form = /<form\b[^>]*>/.exec(html);
-  if (!form) throw new Error(`no form on the page: ${html.replace(/<[^>]+>/g, ' ').trim()}`);
+  if (!form) {
+    const text = html.replace(/<style>.*?<\/style>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ');
+    throw new Error(`no form on the page: ${text}`);
+  }
   const fields = [...html.matchAll(/<input\b[^>]*>/g)]
     .map(([tag]) => [attribute(tag, 'name'), attribute(tag, 'value') ?? ''])
     .filter(([name]) => name);

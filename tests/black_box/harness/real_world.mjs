@@ -25,7 +25,7 @@ const CLIENTS = {
 };
 
 // A secret with everything that form-encoding has to get right.
-const makeSecret = () => secret('client secret', `${randomBytes(12).toString('base64')} +%/ü:&=`);
+const makeSecret = () => secret('client secret', `${randomBytes(12).toString('base64')} +%/:&=~`);
 
 function registration(name, { method, alg = 'RS256' }, clientSecret) {
   return {

@@ -6,7 +6,7 @@ import protobuf from 'protobufjs';
 import { secret, secretsOfCallback, secretsOfUrl } from './secrets.mjs';
 
 const PROTOS = fileURLToPath(new URL('../../../proto', import.meta.url));
-const OPTIONS = { includeDirs: [PROTOS], keepCase: true, longs: Number, enums: String, defaults: true };
+const OPTIONS = { includeDirs: [PROTOS], keepCase: true, longs: Number, enums: String, defaults: true, oneofs: true };
 
 const load = (file) => grpc.loadPackageDefinition(loadSync(file, OPTIONS));
 const { TokenBroker } = load('tokenbroker/v1/token_broker.proto').tokenbroker.v1;
