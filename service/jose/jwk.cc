@@ -4,12 +4,12 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <utility>
 
 #include "base/base64url.h"
 #include "base/error.h"
+#include "base/sha256.h"
 #include "base/status_macros.h"
 #include "jose/openssl.h"
 
@@ -53,12 +53,10 @@ std::optional<std::string> DecodeBase64(std::string text) {
   return Base64UrlDecode(text);
 }
 
-template <std::size_t kSize>
-std::string Digest(std::string_view bytes,
-                   unsigned char* (*hash)(const unsigned char*, std::size_t, unsigned char*)) {
-  std::array<unsigned char, kSize> digest;
-  hash(Bytes(bytes), bytes.size(), digest.data());
-  return std::string(digest.begin(), digest.end());
+std::string Sha1(std::string_view bytes) {
+  std::string digest(SHA_DIGEST_LENGTH, '\0');
+  SHA1(Bytes(bytes), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()));
+  return digest;
 }
 
 absl::Status CheckThumbprint(const Json& jwk, const char* name, std::string_view digest) {
@@ -86,8 +84,8 @@ absl::Status CheckCertificate(const Json& jwk, EVP_PKEY* key) {
   if (certified == nullptr || EVP_PKEY_eq(certified, key) != 1) {
     return Fault("The certificate is for another key.");
   }
-  RETURN_IF_ERROR(CheckThumbprint(jwk, "x5t", Digest<SHA_DIGEST_LENGTH>(*der, SHA1)));
-  return CheckThumbprint(jwk, "x5t#S256", Digest<SHA256_DIGEST_LENGTH>(*der, SHA256));
+  RETURN_IF_ERROR(CheckThumbprint(jwk, "x5t", Sha1(*der)));
+  return CheckThumbprint(jwk, "x5t#S256", Sha256(*der));
 }
 
 bool AreOfOneKind(const Jwk& a, const Jwk& b) {

@@ -1,7 +1,6 @@
 #include "jose/jws.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -13,43 +12,6 @@
 namespace tokenbroker::jose {
 namespace {
 
-constexpr JsonLimits kHeaderLimits = {.max_bytes = 64 << 10, .max_depth = 16};
-
-absl::Status Malformed(std::string_view what) {
-  return ErrorWithMessage(Reason::kJwtMalformed, what);
-}
-
-// The three parts, still encoded.
-struct CompactParts {
-  std::string_view header;
-  std::string_view payload;
-  std::string_view signature;
-  std::string_view signing_input;
-};
-
-absl::StatusOr<CompactParts> Split(std::string_view compact) {
-  if (compact.size() > kMaxCompactBytes) return Malformed("The JWT is too long.");
-  // Before anything is cut at the dots: JSON serialisation could hold dots anywhere.
-  const bool is_compact = std::ranges::all_of(compact, [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
-  });
-  if (!is_compact) return Malformed("The JWT is not in compact serialisation.");
-  const auto dots = std::ranges::count(compact, '.');
-  if (dots == 4) return Malformed("The JWT is encrypted; a signed one is expected.");
-  if (dots != 2) return Malformed("The JWT does not have three parts.");
-  const std::size_t first = compact.find('.');
-  const std::size_t second = compact.find('.', first + 1);
-  return CompactParts{compact.substr(0, first), compact.substr(first + 1, second - first - 1),
-                      compact.substr(second + 1), compact.substr(0, second)};
-}
-
-absl::StatusOr<std::optional<std::string>> OptionalString(const Json& members, const char* name) {
-  const auto member = members.find(name);
-  if (member == members.end()) return std::optional<std::string>();
-  if (!member->is_string()) return Malformed("A header parameter of the JWT is not a string.");
-  return std::optional(member->get<std::string>());
-}
-
 std::string NormalType(std::string type) {
   absl::AsciiStrToLower(&type);
   constexpr std::string_view kPrefix = "application/";
@@ -58,24 +20,16 @@ std::string NormalType(std::string type) {
 }
 
 absl::StatusOr<UnverifiedHeader> ParseHeader(std::string_view encoded) {
-  const auto text = Base64UrlDecode(encoded);
-  if (!text) return Malformed("The header of the JWT is not base64url.");
-  auto members = ParseJsonObject(*text, kHeaderLimits);
-  if (!members.ok()) return Malformed("The header of the JWT is not a JSON object.");
-  ASSIGN_OR_RETURN(const auto name, OptionalString(*members, "alg"));
-  ASSIGN_OR_RETURN(auto key_id, OptionalString(*members, "kid"));
-  ASSIGN_OR_RETURN(auto type, OptionalString(*members, "typ"));
-  if (!name) return Malformed("The JWT does not say its algorithm.");
-  const auto algorithm = ParseAlgorithmIdentifier(*name);
+  ASSIGN_OR_RETURN(ProtectedHeader header, ParseProtectedHeader(encoded));
+  ASSIGN_OR_RETURN(auto type, StringParameter(header.members, "typ"));
+  const auto algorithm = ParseAlgorithmIdentifier(header.algorithm);
   if (!algorithm) return Error(Reason::kAlgorithmNotAllowed);
-  // No extension is understood here, and what RFC 7797 does to a payload is refused even where the
-  // token forgets to call it critical.
-  const auto b64 = members->find("b64");
-  if (members->contains("crit") || (b64 != members->end() && *b64 != true)) {
-    return Error(Reason::kCriticalHeaderUnknown);
-  }
+  // What RFC 7797 does to a payload is refused even where the token forgets to call it critical.
+  const auto b64 = header.members.find("b64");
+  if (b64 != header.members.end() && *b64 != true) return Error(Reason::kCriticalHeaderUnknown);
   if (type) type = NormalType(*std::move(type));
-  return UnverifiedHeader{*algorithm, std::move(key_id), std::move(type), *std::move(members)};
+  return UnverifiedHeader{*algorithm, std::move(header.key_id), std::move(type),
+                          std::move(header.members)};
 }
 
 absl::Status CheckPolicy(const UnverifiedHeader& header, const JwsPolicy& policy) {
@@ -97,14 +51,13 @@ struct UncheckedJws {
 };
 
 absl::StatusOr<UncheckedJws> ParseForPolicy(std::string_view compact, const JwsPolicy& policy) {
-  ASSIGN_OR_RETURN(const CompactParts parts, Split(compact));
-  ASSIGN_OR_RETURN(UnverifiedHeader header, ParseHeader(parts.header));
-  auto payload = Base64UrlDecode(parts.payload);
-  auto signature = Base64UrlDecode(parts.signature);
-  if (!payload || !signature) return Malformed("A part of the JWT is not base64url.");
+  ASSIGN_OR_RETURN(const auto parts, SplitCompact(compact, kJwsParts));
+  ASSIGN_OR_RETURN(UnverifiedHeader header, ParseHeader(parts[0]));
+  ASSIGN_OR_RETURN(std::string payload, DecodePart(parts[1]));
+  ASSIGN_OR_RETURN(std::string signature, DecodePart(parts[2]));
   RETURN_IF_ERROR(CheckPolicy(header, policy));
-  return UncheckedJws{std::move(header), *std::move(payload), *std::move(signature),
-                      parts.signing_input};
+  return UncheckedJws{std::move(header), std::move(payload), std::move(signature),
+                      compact.substr(0, compact.rfind('.'))};
 }
 
 absl::StatusOr<Jwt> Verified(UncheckedJws jws, std::optional<Curve> curve) {
@@ -143,8 +96,8 @@ std::string SigningInput(const Json& header, std::string_view payload) {
 }  // namespace
 
 absl::StatusOr<UnverifiedHeader> ParseUnverifiedHeader(std::string_view compact) {
-  ASSIGN_OR_RETURN(const CompactParts parts, Split(compact));
-  return ParseHeader(parts.header);
+  ASSIGN_OR_RETURN(const auto parts, SplitCompact(compact, kJwsParts));
+  return ParseHeader(parts[0]);
 }
 
 absl::StatusOr<Jwt> VerifyJws(std::string_view compact, const JwkSet& keys,
@@ -178,7 +131,7 @@ absl::StatusOr<Jwt> VerifyHmacJws(std::string_view compact, const Secret& key,
 
 absl::StatusOr<Json> ParseClaims(const Jwt& jwt) {
   auto claims = ParseJsonObject(jwt.payload, {.max_bytes = kMaxCompactBytes, .max_depth = 32});
-  if (!claims.ok()) return Malformed("The claims of the JWT are not a strict JSON object.");
+  if (!claims.ok()) return MalformedJwt("The claims of the JWT are not a strict JSON object.");
   return claims;
 }
 

@@ -11,7 +11,6 @@
 // `crit`; `b64` false; JSON serialisation; base64url that has a second spelling.
 #pragma once
 
-#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,13 +20,11 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "jose/algorithm.h"
+#include "jose/compact.h"
 #include "jose/jwk.h"
 #include "jose/private_key.h"
 
 namespace tokenbroker::jose {
-
-// The longest token that is looked at, in bytes: far above ID tokens with thousands of groups.
-inline constexpr std::size_t kMaxCompactBytes = std::size_t{1} << 20;
 
 enum class AbsentType { kAccepted, kRefused };
 

@@ -1,22 +1,19 @@
 #include "jose/private_key.h"
 
-#include <openssl/core_names.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 
-#include <array>
 #include <optional>
 #include <utility>
 
 #include "base/base64url.h"
 #include "base/error.h"
+#include "base/sha256.h"
+#include "base/status_macros.h"
 #include "jose/openssl.h"
+#include "jose/pem.h"
 
 namespace tokenbroker::jose {
 namespace {
-
-// Without one, OpenSSL would ask on the terminal for the passphrase of an encrypted key.
-int RefusePassphrase(char*, int, int, void*) { return -1; }
 
 bool Fits(const PublicKey& key, Algorithm algorithm) {
   if (KeyTypeOf(algorithm) != key.type) return false;
@@ -45,20 +42,9 @@ PrivateKey::PrivateKey(PublicKey key, Algorithm algorithm, std::string key_id)
 
 absl::StatusOr<PrivateKey> PrivateKey::FromPem(const Secret& pem, Algorithm algorithm,
                                                std::string key_id) {
-  const ErrorQueueGuard guard;
-  const BioPtr bio(BIO_new_mem_buf(pem.Reveal().data(), static_cast<int>(pem.size())));
-  PkeyPtr pkey = SharePkey(
-      bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, RefusePassphrase, nullptr) : nullptr);
-  if (!pkey) {
-    return ErrorWithMessage(Reason::kInvalidRequest,
-                            "The private key is not an unencrypted PEM private key.");
-  }
-  std::optional<PublicKey> key = Classify(std::move(pkey));
-  if (!key || !Fits(*key, algorithm)) {
-    return ErrorWithMessage(Reason::kInvalidRequest,
-                            "The private key is not of the type, curve or size of its algorithm.");
-  }
-  return PrivateKey(*std::move(key), algorithm, std::move(key_id));
+  ASSIGN_OR_RETURN(PublicKey key, ParsePrivatePem(pem));
+  if (!Fits(key, algorithm)) return UnfitPrivateKey();
+  return PrivateKey(std::move(key), algorithm, std::move(key_id));
 }
 
 absl::StatusOr<PrivateKey> PrivateKey::Generate(Algorithm algorithm, std::string key_id) {
@@ -82,9 +68,7 @@ Json PrivateKey::PublicJwk() const {
 std::string PrivateKey::Thumbprint() const {
   // The members in lexicographic order without white space, which is how Json is kept and written.
   const std::string canonical = jose::PublicJwk(key_).dump();
-  std::array<char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(Bytes(canonical), canonical.size(), reinterpret_cast<unsigned char*>(digest.data()));
-  return Base64UrlEncode(std::string_view(digest.data(), digest.size()));
+  return Base64UrlEncode(Sha256(canonical));
 }
 
 absl::StatusOr<Secret> PrivateKey::ToPem() const {

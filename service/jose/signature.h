@@ -1,4 +1,4 @@
-// The signature primitives of RFC 7518 section 3 and RFC 8037, on bytes. Used by jws.cc only; they
+// The signature primitives of RFC 7518 section 3 and RFC 8037, on bytes. Used inside jose/ only; they
 // check nothing about what the bytes mean.
 #pragma once
 
