@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/durations.h"
+#include "wiring/address_policy.h"
 
 namespace tokenbroker::wiring {
 namespace {
@@ -69,7 +70,7 @@ provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& prov
       .max_response_bytes = provider.max_response_bytes()};
   for (const std::string& name : provider.id_token_signing_algorithms()) {
     if (const auto algorithm = jose::ParseAlgorithm(name)) {
-      options.signing_algorithms.push_back(*algorithm);
+      options.signing_algorithms.push_back(algorithm->algorithm);
     }
   }
   if (!provider.discovery()) options.fixed_metadata = FixedMetadata(provider);
@@ -78,16 +79,9 @@ provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& prov
 }
 
 HttpClientOptions HttpOptionsOf(const config::v1::Provider& provider) {
-  HttpClientOptions options{.connect_timeout = ToDuration(provider.connect_timeout())};
-  if (provider.allow_loopback_http()) {
-    options.address_policy.also_allowed.insert(AddressScope::kLoopback);
-  }
-  for (const std::string& block : provider.allowed_private_addresses()) {
-    if (const auto parsed = AddressBlock::Parse(block)) {
-      options.address_policy.allowed_blocks.push_back(*parsed);
-    }
-  }
-  return options;
+  return {.address_policy =
+              AddressPolicyOf(provider.allowed_private_addresses(), provider.allow_loopback_http()),
+          .connect_timeout = ToDuration(provider.connect_timeout())};
 }
 
 }  // namespace tokenbroker::wiring

@@ -1,0 +1,195 @@
+#include "wiring/process.h"
+
+#include <unistd.h>
+
+#include <map>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "broker/broker.h"
+#include "config/durations.h"
+#include "net/curl_http_client.h"
+#include "net/runtime.h"
+#include "provider/http_provider.h"
+#include "rpc/gate.h"
+#include "rpc/server.h"
+#include "rpc/token_broker_service.h"
+#include "telemetry/log.h"
+#include "telemetry/request_log.h"
+#include "wiring/callers.h"
+#include "wiring/clients.h"
+#include "wiring/provider_options.h"
+#include "wiring/readiness.h"
+#include "wiring/stores.h"
+
+namespace tokenbroker::wiring {
+namespace {
+
+constexpr absl::Duration kReadinessInterval = absl::Seconds(1);
+
+int WorkerThreads(const config::v1::Server& server) {
+  if (server.has_worker_threads()) return static_cast<int>(server.worker_threads());
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+telemetry::Level LevelOf(const config::v1::Log& log) {
+  switch (log.level()) {
+    case config::v1::LOG_LEVEL_DEBUG:
+      return telemetry::Level::kDebug;
+    case config::v1::LOG_LEVEL_WARN:
+      return telemetry::Level::kWarning;
+    case config::v1::LOG_LEVEL_ERROR:
+      return telemetry::Level::kError;
+    default:
+      return telemetry::Level::kInfo;
+  }
+}
+
+telemetry::Format FormatOf(const config::v1::Log& log) {
+  return log.format() == config::v1::LOG_FORMAT_TEXT ? telemetry::Format::kText
+                                                     : telemetry::Format::kJson;
+}
+
+std::optional<rpc::ServerTls> TlsOf(const config::v1::Server& server) {
+  if (!server.has_tls()) return std::nullopt;
+  const config::v1::ServerTls& tls = server.tls();
+  rpc::ServerTls made{.certificate_file = tls.certificate_file(),
+                      .private_key_file = tls.private_key_file()};
+  if (!tls.client_ca_file().empty()) made.client_ca_file = tls.client_ca_file();
+  switch (tls.client_certificates()) {
+    case config::v1::CLIENT_CERTIFICATES_REQUIRED:
+      made.client_certificates = rpc::ClientCertificates::kRequired;
+      break;
+    case config::v1::CLIENT_CERTIFICATES_OPTIONAL:
+      made.client_certificates = rpc::ClientCertificates::kOptional;
+      break;
+    default:
+      made.client_certificates = rpc::ClientCertificates::kNone;
+  }
+  return made;
+}
+
+rpc::ServerOptions ServerOptionsOf(const config::v1::Server& server) {
+  rpc::ServerOptions options{.listen = server.listen(),
+                             .tls = TlsOf(server),
+                             .max_request_bytes = server.limits().max_request_bytes(),
+                             .max_metadata_bytes = server.limits().max_metadata_bytes(),
+                             .running = {.max_calls = server.limits().max_concurrent_rpcs()},
+                             .reflection = server.reflection()};
+  if (server.has_completion_queues()) options.queues = server.completion_queues();
+  return options;
+}
+
+rpc::Gate::Certificates CertificatesOf(const rpc::ServerOptions& options) {
+  const bool shown =
+      options.tls && options.tls->client_certificates != rpc::ClientCertificates::kNone;
+  return shown ? rpc::Gate::Certificates::kLookedAt : rpc::Gate::Certificates::kNone;
+}
+
+// Names the holder of leases: the host for people, random bytes for uniqueness.
+std::string ReplicaName() {
+  char host[256] = {};
+  gethostname(host, sizeof host - 1);
+  return absl::StrCat(host, "-", RandomToken(6));
+}
+
+}  // namespace
+
+// In the order of construction; what stands above outlives what stands below.
+struct Process::Parts {
+  Parts(config::LoadedConfig loaded_config, telemetry::LineSink& sink, const Clock& clock)
+      : loaded(std::move(loaded_config)),
+        log(sink, clock, LevelOf(loaded.config.telemetry().log()),
+            FormatOf(loaded.config.telemetry().log())),
+        request_log(sink, {.format = FormatOf(loaded.config.telemetry().log()),
+                           .threshold = LevelOf(loaded.config.telemetry().log())}),
+        runtime(WorkerThreads(loaded.config.server())),
+        cache(clock, {.max_bytes = loaded.config.near_cache().max_bytes()}) {}
+
+  const config::LoadedConfig loaded;
+  const telemetry::Log log;
+  telemetry::RequestLog request_log;
+  Runtime runtime;
+  broker::TokenCache cache;
+  std::vector<std::unique_ptr<HttpClient>> http_clients;
+  Providers providers;
+  std::unique_ptr<grants::GrantStore> store;
+  std::unique_ptr<broker::Clients> clients;
+  std::unique_ptr<broker::Broker> broker;
+  std::unique_ptr<callers::Authenticator> authenticator;
+  std::unique_ptr<rpc::Gate> gate;
+  std::unique_ptr<rpc::TokenBrokerService> service;
+  std::unique_ptr<rpc::Server> server;
+  bool stopped = false;
+};
+
+Process::Process(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Process::~Process() { Stop(); }
+
+absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig config,
+                                                        telemetry::LineSink& sink,
+                                                        const Clock& clock) {
+  auto process = std::unique_ptr<Process>(
+      new Process(std::make_unique<Parts>(std::move(config), sink, clock)));
+  Parts& parts = *process->parts_;
+  const config::v1::Config& settings = parts.loaded.config;
+
+  for (const auto& provider : settings.providers()) {
+    ASSIGN_OR_RETURN(auto http,
+                     CurlHttpClient::Create(parts.runtime, clock, HttpOptionsOf(provider)));
+    parts.http_clients.push_back(std::move(http));
+    parts.providers[provider.name()] = std::make_shared<provider::HttpProvider>(
+        parts.runtime, *parts.http_clients.back(), clock, parts.log, ProviderOptionsOf(provider));
+  }
+  ASSIGN_OR_RETURN(parts.store, StoreOf(parts.loaded, parts.runtime, clock, parts.cache));
+  parts.clients = std::make_unique<broker::Clients>(ClientsOf(parts.loaded, parts.providers));
+  const std::size_t max_pending =
+      settings.server().limits().max_pending_authorizations_per_caller();
+  parts.broker = std::make_unique<broker::Broker>(
+      *parts.clients, *parts.store, clock, parts.cache, parts.runtime,
+      broker::BrokerOptions{.replica = ReplicaName(),
+                            .refresh_ahead = settings.refresh().scheduler().enabled(),
+                            .limits = {.max_pending_per_caller = max_pending}});
+
+  const rpc::ServerOptions server_options = ServerOptionsOf(settings.server());
+  ASSIGN_OR_RETURN(parts.authenticator, AuthenticatorOf(settings, parts.runtime, clock, parts.log));
+  parts.gate = std::make_unique<rpc::Gate>(*parts.authenticator, CertificatesOf(server_options),
+                                           parts.request_log, clock);
+  parts.service = std::make_unique<rpc::TokenBrokerService>(*parts.broker, *parts.gate);
+  ASSIGN_OR_RETURN(parts.server, rpc::Server::Start(server_options, {parts.service.get()},
+                                                    parts.runtime.executor(), clock));
+
+  rpc::HealthService& health = parts.server->health();
+  auto readiness = std::make_shared<Readiness>(
+      *parts.broker, parts.log,
+      [&health, name = parts.service->name()](bool serving) {
+        health.Set("", serving);
+        health.Set(name, serving);
+      },
+      kReadinessInterval);
+  parts.runtime.Spawn(Readiness::Watch(std::move(readiness)));
+  parts.log.Write(telemetry::Level::kInfo, "listening", {{"address", parts.server->address()}});
+  return process;
+}
+
+void Process::Stop() {
+  if (std::exchange(parts_->stopped, true)) return;
+  const absl::Duration grace = config::ToDuration(parts_->loaded.config.server().drain_grace());
+  const absl::Time deadline = absl::Now() + grace;
+  parts_->log.Write(telemetry::Level::kInfo, "stopping");
+  if (parts_->server) parts_->server->Shutdown(grace);
+  // A refresh whose answer is on its way, or not stored yet, is worth every second of the grace.
+  while (parts_->broker && parts_->broker->refreshes_in_flight() > 0 && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  parts_->runtime.Stop();
+  parts_->log.Write(telemetry::Level::kInfo, "stopped");
+}
+
+}  // namespace tokenbroker::wiring
