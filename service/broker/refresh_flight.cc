@@ -161,18 +161,25 @@ StatusTask ForgetIntent(Flight& flight) {
   co_return co_await Commit(flight, grant, LeaseAfter::kRelease);
 }
 
+// Two steps. The first is fenced: whoever was paused past its lease cannot take the tokens from a
+// grant that another has refreshed. After it the grant can give nothing any more, so that ending
+// it, which asks for no generation, cannot do harm; and a crash in between leaves a grant that says
+// REAUTHORIZATION_REQUIRED all the same.
 StatusTask EndForGood(Flight& flight, std::string because) {
   Grant grant = flight.grant.Copy();
-  grant.state = GrantState::kReauthorizationRequired;
-  grant.ended_because = std::move(because);
   grant.generation = flight.grant.generation + 1;
   grant.next_refresh_at.reset();
+  grant.intent.reset();
   grant.DropSecrets();
-  const absl::Status ended = Ended(grant);
   absl::Status stored = co_await CommitUntilStored(flight, std::move(grant));
   // Somebody else moved the grant on: what they stored counts, not our refusal.
   if (HasReason(stored, Reason::kGenerationConflict)) co_return co_await ReadGrant(flight);
-  co_return stored.ok() ? ended : stored;
+  if (!stored.ok()) co_return stored;
+  std::string grant_id = flight.grant_id;
+  auto ended = co_await flight.context.store.EndGrant(
+      std::move(grant_id), GrantState::kReauthorizationRequired, because, kTombstoneLifetime);
+  (void)ended;
+  co_return Error(Reason::kReauthorizationRequired, {{"because", because}});
 }
 
 StatusTask AfterFailure(Flight& flight, absl::Status failure) {

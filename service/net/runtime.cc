@@ -61,17 +61,23 @@ Runtime::~Runtime() { Stop(); }
 SpawnedTask Runtime::Spawn(asio::awaitable<void> task) {
   auto control = std::make_shared<SpawnedTask::Control>(context_);
   const asio::any_io_executor executor = control->strand;
-  asio::co_spawn(executor, RunSpawned(std::move(task)),
-                 asio::bind_cancellation_slot(control->signal.slot(),
-                                              [control](const std::exception_ptr& failure) {
-                                                if (failure) DieOf(failure);
-                                              }));
+  // Posted, because co_spawn alone would run the task inside a spawning task's turn, up to its
+  // first wait: the two strands would then be one.
+  asio::post(executor, [executor, control, task = std::move(task)]() mutable {
+    asio::co_spawn(executor, RunSpawned(std::move(task)),
+                   asio::bind_cancellation_slot(control->signal.slot(),
+                                                [control](const std::exception_ptr& failure) {
+                                                  if (failure) DieOf(failure);
+                                                }));
+  });
   return SpawnedTask(std::move(control));
 }
 
 void Runtime::SpawnOn(asio::any_io_executor strand, asio::awaitable<void> task) {
-  asio::co_spawn(strand, RunSpawned(std::move(task)), [](const std::exception_ptr& failure) {
-    if (failure) DieOf(failure);
+  asio::post(strand, [strand, task = std::move(task)]() mutable {
+    asio::co_spawn(strand, RunSpawned(std::move(task)), [](const std::exception_ptr& failure) {
+      if (failure) DieOf(failure);
+    });
   });
 }
 

@@ -13,9 +13,9 @@
 
 namespace tokenbroker::wiring {
 
-// Makes the authenticator with the policy in it. Issuers whose keys are fetched get an HTTP client of
-// their own; nothing is fetched yet. Borrows everything but the configuration.
-// Errors: INVALID_REQUEST with a message for people: a key file that cannot be read.
+// Makes the authenticator with the policy in it. Issuers whose keys are fetched get an HTTP client
+// of their own; nothing is fetched yet. Borrows everything but the configuration. Errors:
+// INVALID_REQUEST with a message for people: a key file that cannot be read.
 absl::StatusOr<std::unique_ptr<callers::Authenticator>> AuthenticatorOf(
     const config::v1::Config& config, Runtime& runtime, const Clock& clock,
     const telemetry::Log& log);

@@ -13,10 +13,9 @@ namespace tokenbroker::wiring {
 // Runs from Start until Stop or destruction. Not thread-safe: for main alone.
 class Process {
  public:
-  // Builds the parts and serves. Neither the store nor a provider need be reachable: health says when
-  // the store is. Borrows `sink` and `clock`.
-  // Errors: INVALID_ARGUMENT with a message for people (a certificate that cannot be read, an address
-  // that is taken).
+  // Builds the parts and serves. Neither the store nor a provider need be reachable: health says
+  // when the store is. Borrows `sink` and `clock`. Errors: INVALID_ARGUMENT with a message for
+  // people (a certificate that cannot be read, an address that is taken).
   static absl::StatusOr<std::unique_ptr<Process>> Start(config::LoadedConfig config,
                                                         telemetry::LineSink& sink,
                                                         const Clock& clock);

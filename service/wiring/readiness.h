@@ -17,8 +17,8 @@ class Readiness {
  public:
   using Tell = std::function<void(bool serving)>;
 
-  // Asks the store every `interval` and calls `tell` whenever the answer changes. Borrows `use_cases`
-  // and `log`, which must outlive the runtime's Stop.
+  // Asks the store every `interval` and calls `tell` whenever the answer changes. Borrows
+  // `use_cases` and `log`, which must outlive the runtime's Stop.
   Readiness(broker::UseCases& use_cases, const telemetry::Log& log, Tell tell,
             absl::Duration interval);
 

@@ -12,8 +12,8 @@
 
 namespace tokenbroker::wiring {
 
-// Makes the store; a Redis need not be reachable yet. `observer` is told of changes. Borrows all but
-// the configuration.
+// Makes the store; a Redis need not be reachable yet. `observer` is told of changes. Borrows all
+// but the configuration.
 absl::StatusOr<std::unique_ptr<grants::GrantStore>> StoreOf(const config::LoadedConfig& loaded,
                                                             Runtime& runtime, const Clock& clock,
                                                             grants::GrantObserver& observer);

@@ -103,7 +103,6 @@ TEST_F(Refreshing, ReplaysOnceWithinTheLeewayOfTheProvider) {
   provider_->mutable_rules().reuse_leeway = absl::Seconds(30);
   const auto grant = SignInOnce();
   clock_.Advance(absl::Minutes(30));
-  const AccessTokenQuery needs_more{.min_remaining_lifetime = absl::Minutes(45)};
   provider_->Answer(Fails(LostOnTheWire()));
   EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
               FailsWith(Reason::kProviderUnavailable));
@@ -161,9 +160,10 @@ TEST_F(Refreshing, IsDiscardedWhenTheGrantIsRevokedMeanwhile) {
   clock_.Advance(absl::Hours(1));
   provider_->Answer(Now([&](const auto&) -> absl::StatusOr<oauth::TokenResponse> {
     // On another thread, since this one is the refresh's.
-    std::async(std::launch::async, [&] {
-      return Run(broker_->RevokeGrant(asker_, grant.id, InTime())).status();
-    }).get();
+    const auto revoked = std::async(std::launch::async, [&] {
+                           return Run(broker_->RevokeGrant(asker_, grant.id, InTime())).status();
+                         }).get();
+    if (!revoked.ok()) return revoked;
     return oauth::TokenResponse{
         .access_token = Secret("AT2"), .token_type = "Bearer", .refresh_token = Secret("RT2")};
   }));

@@ -35,6 +35,23 @@ TEST(Runtime, RunsACoroutineToItsResult) {
   EXPECT_THAT(RunBlocking(runtime, Answer()), IsOkAndHolds("42"));
 }
 
+asio::awaitable<void> SetTo(std::shared_ptr<std::string> text, std::string value) {
+  *text = std::move(value);
+  co_return;
+}
+
+// Runs on one thread, so what is spawned cannot have had its turn unless inside the spawner's.
+asio::awaitable<std::string> SpawnAndLook(Runtime& runtime) {
+  auto text = std::make_shared<std::string>("untouched");
+  runtime.Spawn(SetTo(text, "touched"));
+  co_return *text;
+}
+
+TEST(Runtime, RunsNothingOfASpawnedTaskInline) {
+  Runtime runtime(1);
+  EXPECT_EQ(RunBlocking(runtime, SpawnAndLook(runtime)), "untouched");
+}
+
 TEST(Runtime, EndsTheWaitOfACancelledTaskWithAnError) {
   Runtime runtime;
   auto started = std::make_shared<internal::BlockingResult<bool>>();
