@@ -1,7 +1,10 @@
 #include "telemetry/request_log.h"
 
 #include <algorithm>
-#include <atomic>
+#include <array>
+#include <chrono>
+
+#include "base/thread_index.h"
 
 namespace tokenbroker::telemetry {
 namespace {
@@ -9,12 +12,6 @@ namespace {
 // A thread that has this much writes it out itself: the log is never dropped, so a reader that is
 // too slow slows the broker down.
 constexpr std::size_t kBufferBytes = 256 * 1024;
-
-std::size_t ThreadIndex() {
-  static std::atomic<std::size_t> threads = 0;
-  thread_local const std::size_t index = threads.fetch_add(1, std::memory_order_relaxed);
-  return index;
-}
 
 // Callers write what they like into `grant_id`; only what could be one is repeated.
 bool LooksLikeGrantId(std::string_view text) {
@@ -37,9 +34,10 @@ RequestLog::RequestLog(LineSink& sink, Options options)
 
 RequestLog::~RequestLog() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(stop_mutex_);
     stopping_ = true;
   }
+  stop_.notify_one();
   flusher_.join();
   Flush();
 }
@@ -64,7 +62,7 @@ void RequestLog::Write(const RequestRecord& record) {
   Buffer& buffer = buffers_[ThreadIndex() % kBuffers];
   std::string full;
   {
-    absl::MutexLock lock(&buffer.mutex);
+    const MutexLock lock(buffer.mutex);
     AppendLine(buffer.lines, options_.format, record.finished_at, level, "request",
                {fields.data(), count});
     if (buffer.lines.size() >= kBufferBytes) full.swap(buffer.lines);
@@ -76,7 +74,7 @@ void RequestLog::Flush() {
   std::string lines;
   for (Buffer& buffer : buffers_) {
     {
-      absl::MutexLock lock(&buffer.mutex);
+      const MutexLock lock(buffer.mutex);
       if (buffer.lines.empty()) continue;
       lines.swap(buffer.lines);
     }
@@ -86,12 +84,12 @@ void RequestLog::Flush() {
 }
 
 void RequestLog::FlushPeriodically() {
-  while (true) {
-    {
-      absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), options_.flush_interval)) return;
-    }
+  const auto interval = absl::ToChronoMilliseconds(options_.flush_interval);
+  std::unique_lock lock(stop_mutex_);
+  while (!stop_.wait_for(lock, interval, [this] { return stopping_; })) {
+    lock.unlock();
     Flush();
+    lock.lock();
   }
 }
 

@@ -9,14 +9,16 @@
 #pragma once
 
 #include <array>
+#include <condition_variable>
 #include <cstddef>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/mutex.h"
 #include "telemetry/line_sink.h"
 #include "telemetry/log_line.h"
 
@@ -61,7 +63,7 @@ class RequestLog {
   static constexpr std::size_t kBuffers = 64;
 
   struct alignas(64) Buffer {
-    absl::Mutex mutex;
+    Mutex mutex;
     std::string lines ABSL_GUARDED_BY(mutex);
   };
 
@@ -73,8 +75,9 @@ class RequestLog {
 
   std::array<Buffer, kBuffers> buffers_;
 
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::mutex stop_mutex_;
+  std::condition_variable stop_;
+  bool stopping_ = false;  // guarded by stop_mutex_
 
   std::thread flusher_;  // last: it uses all the others
 };

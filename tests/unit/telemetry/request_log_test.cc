@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "gmock/gmock.h"
 
 namespace tokenbroker::telemetry {
@@ -17,16 +17,16 @@ using ::testing::Not;
 class StringSink final : public LineSink {
  public:
   void Write(std::string_view lines) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     text_ += lines;
   }
   std::string text() {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return text_;
   }
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::string text_ ABSL_GUARDED_BY(mutex_);
 };
 
