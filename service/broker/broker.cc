@@ -8,8 +8,8 @@
 namespace tokenbroker::broker {
 namespace {
 
-constexpr std::size_t kDefaultPageSize = 50;
-constexpr std::size_t kMaxPageSize = 500;
+constexpr std::size_t kDefaultPageSize = 100;
+constexpr std::size_t kMaxPageSize = 1000;
 
 }  // namespace
 
@@ -65,8 +65,8 @@ Task<grants::GrantPage> Broker::ListGrants(const Asker& asker, grants::GrantFilt
   co_return page;
 }
 
-Task<grants::Grant> Broker::RevokeGrant(const Asker& asker, std::string grant_id,
-                                        absl::Time deadline) {
+Task<RevokedGrant> Broker::RevokeGrant(const Asker& asker, std::string grant_id,
+                                       absl::Time deadline) {
   if (grant_id.empty()) co_return FieldError("grant_id", "is missing");
   co_return co_await revocation_.Revoke(asker, std::move(grant_id), deadline);
 }

@@ -39,8 +39,8 @@ class Broker final : public UseCases {
   Task<grants::Grant> GetGrant(const Asker& asker, std::string grant_id) override;
   Task<grants::GrantPage> ListGrants(const Asker& asker, grants::GrantFilter filter,
                                      std::size_t page_size, std::string page_token) override;
-  Task<grants::Grant> RevokeGrant(const Asker& asker, std::string grant_id,
-                                  absl::Time deadline) override;
+  Task<RevokedGrant> RevokeGrant(const Asker& asker, std::string grant_id,
+                                 absl::Time deadline) override;
   Task<Json> GetUserInfo(const Asker& asker, std::string grant_id, absl::Time deadline) override;
   StatusTask CheckStore() override;
 

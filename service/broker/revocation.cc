@@ -54,8 +54,8 @@ StatusTask RevokeAtProvider(const Client& client, std::vector<IssuedToken> token
     const bool is_refresh_token = token.type == kRefreshToken;
     absl::Status revoked = co_await client.provider->Revoke(
         client.registration, std::move(token.value), std::move(token.type), deadline);
-    if (HasReason(revoked, Reason::kOperationNotSupported)) co_return absl::OkStatus();
-    if (!revoked.ok() && is_refresh_token) co_return revoked;
+    const bool unsupported = HasReason(revoked, Reason::kOperationNotSupported);
+    if (!revoked.ok() && (is_refresh_token || unsupported)) co_return revoked;
   }
   co_return absl::OkStatus();
 }
@@ -69,8 +69,8 @@ Revocation::Revocation(const Clients& clients, grants::GrantStore& store, const 
                        Runtime& runtime)
     : clients_(clients), store_(store), clock_(clock), runtime_(runtime) {}
 
-Task<grants::Grant> Revocation::Revoke(const Asker& asker, std::string grant_id,
-                                       absl::Time deadline) {
+Task<RevokedGrant> Revocation::Revoke(const Asker& asker, std::string grant_id,
+                                      absl::Time deadline) {
   std::string sought = grant_id;
   auto found = co_await store_.FindGrant(std::move(sought));
   if (!found.ok()) co_return found.status();
@@ -83,13 +83,17 @@ Task<grants::Grant> Revocation::Revoke(const Asker& asker, std::string grant_id,
   if (!ended.ok()) co_return ended.status();
   std::vector<IssuedToken> tokens = TokensOf(*ended);
   const Client* client = clients_.FindAny(ended->client);
+  bool at_provider = false;
   if (client != nullptr && !tokens.empty()) {
     std::vector<IssuedToken> copies;
     for (const IssuedToken& token : tokens) copies.push_back({token.value.Copy(), token.type});
     const absl::Status revoked = co_await RevokeAtProvider(*client, std::move(copies), deadline);
-    if (!revoked.ok()) RevokeInBackground(runtime_, *client, std::move(tokens), clock_);
+    at_provider = revoked.ok();
+    if (IsTransient(revoked)) RevokeInBackground(runtime_, *client, std::move(tokens), clock_);
   }
-  co_return co_await store_.FindGrant(std::move(grant_id));
+  auto tombstone = co_await store_.FindGrant(std::move(grant_id));
+  if (!tombstone.ok()) co_return tombstone.status();
+  co_return RevokedGrant{.grant = *std::move(tombstone), .at_provider = at_provider};
 }
 
 }  // namespace tokenbroker::broker

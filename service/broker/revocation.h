@@ -25,9 +25,9 @@ struct IssuedToken {
 std::vector<IssuedToken> TokensOf(const oauth::TokenResponse& response);
 std::vector<IssuedToken> TokensOf(const grants::Grant& grant);
 
-// Revokes one after the other. A provider without revocation counts as done. Once a refresh token
-// is revoked a failure on the access tokens is none: they end by themselves. Errors: those of
-// Provider::Revoke for the refresh token.
+// Revokes one after the other. Once a refresh token is revoked a failure on the access tokens is
+// none: they end by themselves. Errors: those of Provider::Revoke for the refresh token;
+// OPERATION_NOT_SUPPORTED for a provider without revocation.
 StatusTask RevokeAtProvider(const Client& client, std::vector<IssuedToken> tokens,
                             absl::Time deadline);
 
@@ -38,6 +38,12 @@ void RevokeInBackground(Runtime& runtime, const Client& client, std::vector<Issu
 // How long an ended grant is remembered, so that nothing revives it.
 inline constexpr absl::Duration kTombstoneLifetime = absl::Hours(24 * 7);
 
+// What came of a revocation.
+struct RevokedGrant {
+  grants::Grant grant;       // its tombstone
+  bool at_provider = false;  // the provider confirmed that its tokens are revoked
+};
+
 // Thread-safe. Borrows everything given to it.
 class Revocation {
  public:
@@ -47,7 +53,7 @@ class Revocation {
   // Ends the grant here, then at the provider. The provider's failure is not the caller's: the
   // grant is gone. Revoking it again returns the same tombstone. Errors: GRANT_UNKNOWN,
   // STORE_UNAVAILABLE.
-  Task<grants::Grant> Revoke(const Asker& asker, std::string grant_id, absl::Time deadline);
+  Task<RevokedGrant> Revoke(const Asker& asker, std::string grant_id, absl::Time deadline);
 
  private:
   const Clients& clients_;

@@ -11,6 +11,7 @@
 #include "broker/asker.h"
 #include "broker/authorization.h"
 #include "broker/callback.h"
+#include "broker/revocation.h"
 #include "broker/token_cache.h"
 #include "grants/grant_store.h"
 
@@ -42,8 +43,8 @@ class UseCases {
   virtual Task<grants::GrantPage> ListGrants(const Asker& asker, grants::GrantFilter filter,
                                              std::size_t page_size, std::string page_token) = 0;
   // Revokes at the provider where it can; always drops the grant here.
-  virtual Task<grants::Grant> RevokeGrant(const Asker& asker, std::string grant_id,
-                                          absl::Time deadline) = 0;
+  virtual Task<RevokedGrant> RevokeGrant(const Asker& asker, std::string grant_id,
+                                         absl::Time deadline) = 0;
   virtual Task<Json> GetUserInfo(const Asker& asker, std::string grant_id, absl::Time deadline) = 0;
   // Whether the store answers, for readiness.
   virtual StatusTask CheckStore() = 0;
