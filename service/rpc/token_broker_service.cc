@@ -1,0 +1,185 @@
+#include "rpc/token_broker_service.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "rpc/messages.h"
+
+namespace tokenbroker::rpc {
+namespace {
+
+constexpr std::string_view kGetAccessToken = "GetAccessToken";
+
+// For the log, before the grant is known to exist.
+std::string_view GrantIdOf(const v1::GetAccessTokenRequest& request) { return request.grant_id(); }
+
+std::string_view ClientOf(const v1::GetAccessTokenRequest& request) {
+  return request.has_subject_grant() ? request.subject_grant().client()
+                                     : request.client_credentials().client();
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<Method>> TokenBrokerService::MakeMethods(RunningCalls& running,
+                                                                     std::size_t queues) {
+  using Self = TokenBrokerService;
+  std::vector<std::unique_ptr<Method>> methods;
+  const auto add = [&](auto ask, auto respond, std::size_t asked = kAskedOfOrdinary) {
+    methods.push_back(MakeUnary(generated_, ask, std::move(respond), running, queues, asked));
+  };
+  add(&Generated::RequestCreateAuthorizationUrl,
+      Waiting("CreateAuthorizationUrl", &Self::CreateAuthorizationUrl));
+  add(&Generated::RequestSubmitCallback, Waiting("SubmitCallback", &Self::SubmitCallback));
+  add(
+      &Generated::RequestGetAccessToken,
+      [this](Call& call, const v1::GetAccessTokenRequest& request,
+             v1::GetAccessTokenResponse& response) {
+        return FindAccessToken(call, request, response);
+      },
+      kAskedOfHot);
+  add(&Generated::RequestGetGrant, Waiting("GetGrant", &Self::GetGrant));
+  add(&Generated::RequestListGrants, Waiting("ListGrants", &Self::ListGrants));
+  add(&Generated::RequestRevokeGrant, Waiting("RevokeGrant", &Self::RevokeGrant));
+  add(&Generated::RequestGetUserInfo, Waiting("GetUserInfo", &Self::GetUserInfo));
+  return methods;
+}
+
+template <typename Request, typename Response>
+typename UnaryMethod<Request, Response>::Respond TokenBrokerService::Waiting(
+    std::string_view rpc, Work<Request, Response> work) {
+  return [this, rpc, work](Call& call, const Request& request, Response& response) -> Answer {
+    return Serve(Visit(gate_, call, rpc), work, request, response);
+  };
+}
+
+template <typename Request, typename Response>
+asio::awaitable<grpc::Status> TokenBrokerService::Serve(Visit visit, Work<Request, Response> work,
+                                                        const Request& request,
+                                                        Response& response) {
+  const auto asker = co_await gate_.Admit(visit);
+  if (!asker.ok()) co_return visit.Finish(asker.status());
+  const absl::Status status = co_await (this->*work)(visit, **asker, request, response);
+  co_return visit.Finish(status);
+}
+
+Answer TokenBrokerService::FindAccessToken(const Call& call,
+                                           const v1::GetAccessTokenRequest& request,
+                                           v1::GetAccessTokenResponse& response) {
+  Visit visit(gate_, call, kGetAccessToken);
+  visit.set_grant_id(GrantIdOf(request));
+  visit.set_client(ClientOf(request));
+  if (const auto asker = gate_.TryAdmit(visit)) {
+    if (!asker->ok()) return visit.Finish(asker->status());
+    const auto query = ToQuery(request);
+    if (!query.ok()) return visit.Finish(query.status());
+    if (const auto token = use_cases_.FindAccessToken(**asker.value(), *query)) {
+      FillAccessToken(*token, response);
+      visit.set_client(token->client);
+      return visit.Finish(absl::OkStatus());
+    }
+  }
+  return Serve(std::move(visit), &TokenBrokerService::GetAccessToken, request, response);
+}
+
+StatusTask TokenBrokerService::GetAccessToken(Visit& visit, const broker::Asker& asker,
+                                              const v1::GetAccessTokenRequest& request,
+                                              v1::GetAccessTokenResponse& response) {
+  CO_ASSIGN_OR_RETURN(broker::AccessTokenQuery query, ToQuery(request));
+  CO_ASSIGN_OR_RETURN(
+      const broker::TokenSnapshot token,
+      co_await use_cases_.GetAccessToken(asker, std::move(query), visit.call().deadline));
+  visit.set_grant_id(token->grant_id);
+  visit.set_client(token->client);
+  FillAccessToken(*token, response);
+  co_return absl::OkStatus();
+}
+
+StatusTask TokenBrokerService::CreateAuthorizationUrl(
+    Visit& visit, const broker::Asker& asker, const v1::CreateAuthorizationUrlRequest& request,
+    v1::CreateAuthorizationUrlResponse& response) {
+  CO_ASSIGN_OR_RETURN(broker::AuthorizationWish wish, ToWish(request));
+  visit.set_client(wish.client);
+  CO_ASSIGN_OR_RETURN(
+      const broker::AuthorizationUrl url,
+      co_await use_cases_.CreateAuthorizationUrl(asker, std::move(wish), visit.call().deadline));
+  response.set_authorization_url(url.url);
+  response.set_state(std::string(url.state.Reveal()));
+  response.set_browser_binding(std::string(url.browser_binding.Reveal()));
+  *response.mutable_expires_at() = ToTimestamp(url.expires_at);
+  co_return absl::OkStatus();
+}
+
+StatusTask TokenBrokerService::SubmitCallback(Visit& visit, const broker::Asker& asker,
+                                              const v1::SubmitCallbackRequest& request,
+                                              v1::SubmitCallbackResponse& response) {
+  CO_ASSIGN_OR_RETURN(broker::SubmittedCallback callback, ToCallback(request));
+  CO_ASSIGN_OR_RETURN(
+      const broker::CallbackAnswer answer,
+      co_await use_cases_.SubmitCallback(asker, std::move(callback), visit.call().deadline));
+  visit.set_grant_id(answer.grant.id);
+  visit.set_client(answer.grant.client);
+  FillGrant(answer.grant, *response.mutable_grant());
+  if (!answer.id_token_claims.empty()) {
+    CO_ASSIGN_OR_RETURN(const Json claims, ParseJsonObject(answer.id_token_claims.Reveal()));
+    FillStruct(claims, *response.mutable_id_token_claims());
+  }
+  if (answer.front_channel_access_token) {
+    response.set_front_channel_access_token(
+        std::string(answer.front_channel_access_token->Reveal()));
+  }
+  response.set_caller_context(std::string(answer.caller_context.Reveal()));
+  co_return absl::OkStatus();
+}
+
+StatusTask TokenBrokerService::GetGrant(Visit& visit, const broker::Asker& asker,
+                                        const v1::GetGrantRequest& request,
+                                        v1::GetGrantResponse& response) {
+  visit.set_grant_id(request.grant_id());
+  std::string grant_id = request.grant_id();
+  CO_ASSIGN_OR_RETURN(const grants::Grant grant,
+                      co_await use_cases_.GetGrant(asker, std::move(grant_id)));
+  visit.set_client(grant.client);
+  FillGrant(grant, *response.mutable_grant());
+  co_return absl::OkStatus();
+}
+
+StatusTask TokenBrokerService::ListGrants(Visit& visit, const broker::Asker& asker,
+                                          const v1::ListGrantsRequest& request,
+                                          v1::ListGrantsResponse& response) {
+  visit.set_client(request.client());
+  CO_ASSIGN_OR_RETURN(Listing listing, ToListing(request));
+  std::string page_token = request.page_token();
+  CO_ASSIGN_OR_RETURN(const grants::GrantPage page,
+                      co_await use_cases_.ListGrants(asker, std::move(listing.filter),
+                                                     listing.page_size, std::move(page_token)));
+  for (const grants::Grant& grant : page.grants) FillGrant(grant, *response.add_grants());
+  response.set_next_page_token(page.next_page_token);
+  co_return absl::OkStatus();
+}
+
+StatusTask TokenBrokerService::RevokeGrant(Visit& visit, const broker::Asker& asker,
+                                           const v1::RevokeGrantRequest& request,
+                                           v1::RevokeGrantResponse& response) {
+  visit.set_grant_id(request.grant_id());
+  std::string grant_id = request.grant_id();
+  CO_ASSIGN_OR_RETURN(
+      const broker::RevokedGrant revoked,
+      co_await use_cases_.RevokeGrant(asker, std::move(grant_id), visit.call().deadline));
+  visit.set_client(revoked.grant.client);
+  response.set_revoked_at_provider(revoked.at_provider);
+  co_return absl::OkStatus();
+}
+
+StatusTask TokenBrokerService::GetUserInfo(Visit& visit, const broker::Asker& asker,
+                                           const v1::GetUserInfoRequest& request,
+                                           v1::GetUserInfoResponse& response) {
+  visit.set_grant_id(request.grant_id());
+  std::string grant_id = request.grant_id();
+  CO_ASSIGN_OR_RETURN(const Json claims, co_await use_cases_.GetUserInfo(asker, std::move(grant_id),
+                                                                         visit.call().deadline));
+  FillStruct(claims, *response.mutable_claims());
+  co_return absl::OkStatus();
+}
+
+}  // namespace tokenbroker::rpc

@@ -1,0 +1,85 @@
+// tokenbroker.v1.TokenBroker: each RPC passes the gate, becomes a use case, and its outcome a
+// message.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/task.h"
+#include "broker/use_cases.h"
+#include "rpc/gate.h"
+#include "rpc/service.h"
+#include "tokenbroker/v1/token_broker.grpc.pb.h"
+
+namespace tokenbroker::rpc {
+
+// Thread-safe. Borrows the use cases and the gate.
+class TokenBrokerService final : public Service {
+ public:
+  TokenBrokerService(broker::UseCases& use_cases, Gate& gate)
+      : use_cases_(use_cases), gate_(gate) {}
+
+  std::string name() const override { return v1::TokenBroker::service_full_name(); }
+  grpc::Service& grpc_service() override { return generated_; }
+  std::vector<std::unique_ptr<Method>> MakeMethods(RunningCalls& running,
+                                                   std::size_t queues) override;
+
+ private:
+  // The methods without a use case are generic, so that they are answered UNIMPLEMENTED.
+  template <typename Base>
+  using Served = v1::TokenBroker::WithAsyncMethod_CreateAuthorizationUrl<
+      v1::TokenBroker::WithAsyncMethod_SubmitCallback<
+          v1::TokenBroker::WithAsyncMethod_GetAccessToken<
+              v1::TokenBroker::WithAsyncMethod_GetGrant<v1::TokenBroker::WithAsyncMethod_ListGrants<
+                  v1::TokenBroker::WithAsyncMethod_RevokeGrant<
+                      v1::TokenBroker::WithAsyncMethod_GetUserInfo<Base>>>>>>>;
+  template <typename Base>
+  using Unserved = v1::TokenBroker::WithGenericMethod_WatchAccessToken<
+      v1::TokenBroker::WithGenericMethod_ExchangeToken<
+          v1::TokenBroker::WithGenericMethod_CreateLogoutUrl<
+              v1::TokenBroker::WithGenericMethod_SubmitLogoutToken<Base>>>>;
+  using Generated = Served<Unserved<v1::TokenBroker::Service>>;
+
+  // What an RPC does once its caller is admitted.
+  template <typename Request, typename Response>
+  using Work = StatusTask (TokenBrokerService::*)(Visit& visit, const broker::Asker& asker,
+                                                  const Request& request, Response& response);
+
+  // Answers by a coroutine, always.
+  template <typename Request, typename Response>
+  typename UnaryMethod<Request, Response>::Respond Waiting(std::string_view rpc,
+                                                           Work<Request, Response> work);
+  template <typename Request, typename Response>
+  asio::awaitable<grpc::Status> Serve(Visit visit, Work<Request, Response> work,
+                                      const Request& request, Response& response);
+
+  // From the cache on the queue's thread where that can be.
+  Answer FindAccessToken(const Call& call, const v1::GetAccessTokenRequest& request,
+                         v1::GetAccessTokenResponse& response);
+
+  StatusTask CreateAuthorizationUrl(Visit& visit, const broker::Asker& asker,
+                                    const v1::CreateAuthorizationUrlRequest& request,
+                                    v1::CreateAuthorizationUrlResponse& response);
+  StatusTask SubmitCallback(Visit& visit, const broker::Asker& asker,
+                            const v1::SubmitCallbackRequest& request,
+                            v1::SubmitCallbackResponse& response);
+  StatusTask GetAccessToken(Visit& visit, const broker::Asker& asker,
+                            const v1::GetAccessTokenRequest& request,
+                            v1::GetAccessTokenResponse& response);
+  StatusTask GetGrant(Visit& visit, const broker::Asker& asker, const v1::GetGrantRequest& request,
+                      v1::GetGrantResponse& response);
+  StatusTask ListGrants(Visit& visit, const broker::Asker& asker,
+                        const v1::ListGrantsRequest& request, v1::ListGrantsResponse& response);
+  StatusTask RevokeGrant(Visit& visit, const broker::Asker& asker,
+                         const v1::RevokeGrantRequest& request, v1::RevokeGrantResponse& response);
+  StatusTask GetUserInfo(Visit& visit, const broker::Asker& asker,
+                         const v1::GetUserInfoRequest& request, v1::GetUserInfoResponse& response);
+
+  broker::UseCases& use_cases_;
+  Gate& gate_;
+  Generated generated_;
+};
+
+}  // namespace tokenbroker::rpc
