@@ -1,0 +1,157 @@
+#include "storage/redis/redis_grant_store.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/status_macros.h"
+
+namespace tokenbroker::storage {
+
+using grants::CallbackOutcome;
+using grants::ClaimedAuthorization;
+using grants::Grant;
+using grants::GrantCommit;
+using grants::GrantFilter;
+using grants::GrantPage;
+using grants::GrantState;
+using grants::Lease;
+using grants::PendingAuthorization;
+
+RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const grants::KeyRing& ring,
+                                 RedisStoreOptions options)
+    : runtime_(runtime),
+      redis_(options.redis),
+      keys_(std::move(options.key_prefix)),
+      calls_(runtime, clock, options.redis, options.connections),
+      index_key_(calls_, keys_, ring),
+      parts_{clock, ring, keys_, calls_, index_key_},
+      authorizations_(parts_),
+      grants_(parts_),
+      leases_(parts_),
+      listing_(parts_),
+      schedule_(parts_) {}
+
+StatusTask RedisGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
+  return authorizations_.Put(std::move(state), std::move(pending));
+}
+
+Task<PendingAuthorization> RedisGrantStore::FindAuthorization(Secret state) {
+  return authorizations_.Find(std::move(state));
+}
+
+Task<ClaimedAuthorization> RedisGrantStore::ClaimAuthorization(Secret state,
+                                                               std::string callback_digest) {
+  return authorizations_.Claim(std::move(state), std::move(callback_digest));
+}
+
+StatusTask RedisGrantStore::FinishAuthorization(Secret state, CallbackOutcome outcome) {
+  return authorizations_.Finish(std::move(state), std::move(outcome));
+}
+
+StatusTask RedisGrantStore::SpendAuthorization(Secret state) {
+  return authorizations_.Spend(std::move(state));
+}
+
+Task<std::size_t> RedisGrantStore::CountAuthorizations(std::string caller) {
+  return authorizations_.Count(std::move(caller));
+}
+
+StatusTask RedisGrantStore::CreateGrant(Grant grant) {
+  const std::string id = grant.id;
+  absl::Status status = co_await grants_.Create(std::move(grant));
+  TellChanged(id);
+  co_return status;
+}
+
+Task<Grant> RedisGrantStore::FindGrant(std::string grant_id) {
+  return grants_.Find(std::move(grant_id));
+}
+
+StatusTask RedisGrantStore::CommitGrant(GrantCommit commit) {
+  const std::string id = commit.grant.id;
+  absl::Status status = co_await grants_.Commit(std::move(commit));
+  // Also after a failure: the change may have been made all the same.
+  TellChanged(id);
+  co_return status;
+}
+
+Task<Grant> RedisGrantStore::EndGrant(std::string grant_id, GrantState state, std::string because,
+                                      absl::Duration tombstone_lifetime) {
+  absl::StatusOr<Grant> was =
+      co_await grants_.End(grant_id, state, std::move(because), tombstone_lifetime);
+  TellChanged(grant_id);
+  co_return was;
+}
+
+StatusTask RedisGrantStore::TouchGrant(std::string grant_id, absl::Time when) {
+  return grants_.Touch(std::move(grant_id), when);
+}
+
+Task<GrantPage> RedisGrantStore::ListGrants(GrantFilter filter, std::size_t page_size,
+                                            std::string page_token) {
+  return listing_.List(std::move(filter), page_size, std::move(page_token));
+}
+
+Task<Lease> RedisGrantStore::AcquireLease(std::string grant_id, std::string holder,
+                                          absl::Duration lifetime) {
+  return leases_.Acquire(std::move(grant_id), std::move(holder), lifetime);
+}
+
+StatusTask RedisGrantStore::RenewLease(Lease lease, absl::Duration lifetime) {
+  return leases_.Renew(std::move(lease), lifetime);
+}
+
+StatusTask RedisGrantStore::ReleaseLease(Lease lease) { return leases_.Release(std::move(lease)); }
+
+Task<std::vector<std::string>> RedisGrantStore::ClaimDue(absl::Time now, std::size_t limit,
+                                                         absl::Duration visibility) {
+  return schedule_.ClaimDue(now, limit, visibility);
+}
+
+StatusTask RedisGrantStore::Check() {
+  std::vector<RedisCall> calls;
+  calls.push_back(RedisCall::Command({"PING"}));
+  CO_RETURN_IF_ERROR((co_await calls_.Make(0, std::move(calls))).status());
+  co_return (co_await index_key_.Get()).status();
+}
+
+void RedisGrantStore::Observe(grants::GrantObserver* observer) {
+  subscriber_.reset();
+  observer_ = observer;
+  if (observer_ == nullptr) return;
+  observer_->OnChangesLost();
+  RedisSubscription subscription{.tracked_prefixes = {keys_.GrantPrefix()}};
+  RedisSubscriberCallbacks callbacks;
+  callbacks.on_connected = [this] { observer_->OnChangesSeenAgain(); };
+  callbacks.on_disconnected = [this] {
+    // A Redis that went away may come back without what it held.
+    index_key_.Forget();
+    observer_->OnChangesLost();
+  };
+  callbacks.on_message = [this](std::string_view, const RedisReply& payload) {
+    OnMessage(payload);
+  };
+  subscriber_ = std::make_unique<RedisSubscriber>(runtime_, redis_, std::move(subscription),
+                                                  std::move(callbacks));
+}
+
+void RedisGrantStore::TellChanged(const std::string& grant_id) const {
+  if (observer_ != nullptr) observer_->OnGrantChanged(grant_id);
+}
+
+void RedisGrantStore::OnMessage(const RedisReply& payload) {
+  if (payload.Array() == nullptr) {
+    // Everything was flushed away.
+    index_key_.Forget();
+    observer_->OnChangesLost();
+    observer_->OnChangesSeenAgain();
+    return;
+  }
+  for (const RedisReply& key : *payload.Array()) {
+    if (key.String() == nullptr) continue;
+    if (const auto id = keys_.GrantIdOf(*key.String())) observer_->OnGrantChanged(*id);
+  }
+}
+
+}  // namespace tokenbroker::storage

@@ -1,0 +1,96 @@
+// The store in Redis 7, shared by all replicas. KEYS.md says what lies where.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "grants/grant_store.h"
+#include "grants/seal.h"
+#include "net/redis_connection.h"
+#include "net/redis_subscriber.h"
+#include "net/runtime.h"
+#include "storage/redis/index_key.h"
+#include "storage/redis/keys.h"
+#include "storage/redis/redis_authorizations.h"
+#include "storage/redis/redis_calls.h"
+#include "storage/redis/redis_grants.h"
+#include "storage/redis/redis_leases.h"
+#include "storage/redis/redis_listing.h"
+#include "storage/redis/redis_schedule.h"
+
+namespace tokenbroker::storage {
+
+struct RedisStoreOptions {
+  std::shared_ptr<const RedisOptions> redis;  // how to reach it, and how long a command may take
+  std::size_t connections = 4;                // for commands; one more listens for changes
+  std::string key_prefix = "tb";
+};
+
+// Thread-safe. Connects at once and ever again; while Redis is away every method fails with
+// STORE_UNAVAILABLE, after at most the command time-out of `redis`, and nothing waits for Redis to
+// come back. A call whose connection breaks under it is made once more before it fails.
+//
+// Leases and ends of records run by Redis's clock, as durations; the schedule by the times that
+// callers give.
+class RedisGrantStore final : public grants::GrantStore {
+ public:
+  // Borrows `runtime`, `clock` and `ring`, which must outlive the store; so must every coroutine of
+  // the store have ended before it is destroyed.
+  RedisGrantStore(Runtime& runtime, const Clock& clock, const grants::KeyRing& ring,
+                  RedisStoreOptions options);
+
+  StatusTask PutAuthorization(Secret state, grants::PendingAuthorization pending) override;
+  Task<grants::PendingAuthorization> FindAuthorization(Secret state) override;
+  Task<grants::ClaimedAuthorization> ClaimAuthorization(Secret state,
+                                                        std::string callback_digest) override;
+  StatusTask FinishAuthorization(Secret state, grants::CallbackOutcome outcome) override;
+  StatusTask SpendAuthorization(Secret state) override;
+  Task<std::size_t> CountAuthorizations(std::string caller) override;
+
+  StatusTask CreateGrant(grants::Grant grant) override;
+  Task<grants::Grant> FindGrant(std::string grant_id) override;
+  StatusTask CommitGrant(grants::GrantCommit commit) override;
+  Task<grants::Grant> EndGrant(std::string grant_id, grants::GrantState state, std::string because,
+                               absl::Duration tombstone_lifetime) override;
+  StatusTask TouchGrant(std::string grant_id, absl::Time when) override;
+  Task<grants::GrantPage> ListGrants(grants::GrantFilter filter, std::size_t page_size,
+                                     std::string page_token) override;
+
+  Task<grants::Lease> AcquireLease(std::string grant_id, std::string holder,
+                                   absl::Duration lifetime) override;
+  StatusTask RenewLease(grants::Lease lease, absl::Duration lifetime) override;
+  StatusTask ReleaseLease(grants::Lease lease) override;
+
+  Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
+                                          absl::Duration visibility) override;
+
+  // Errors besides STORE_UNAVAILABLE: RECORD_UNREADABLE where the key ring is not the one that this
+  // Redis was filled with.
+  StatusTask Check() override;
+  // Starts to listen for changes by other replicas.
+  void Observe(grants::GrantObserver* observer) override;
+
+ private:
+  void TellChanged(const std::string& grant_id) const;
+  void OnMessage(const RedisReply& payload);
+
+  // Constant after construction, and thread-safe themselves.
+  Runtime& runtime_;
+  const std::shared_ptr<const RedisOptions> redis_;
+  const RedisKeys keys_;
+  RedisCalls calls_;
+  IndexKey index_key_;
+  const RedisParts parts_;
+  RedisAuthorizations authorizations_;
+  RedisGrants grants_;
+  RedisLeases leases_;
+  RedisListing listing_;
+  RedisSchedule schedule_;
+
+  grants::GrantObserver* observer_ = nullptr;
+  // Last, so that it is the first to go: its callbacks use what stands above.
+  std::unique_ptr<RedisSubscriber> subscriber_;
+};
+
+}  // namespace tokenbroker::storage

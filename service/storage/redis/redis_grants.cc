@@ -1,0 +1,201 @@
+#include "storage/redis/redis_grants.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "base/status_macros.h"
+#include "grants/grant_commit.h"
+#include "grants/record.h"
+#include "storage/redis/redis_index.h"
+#include "storage/redis/redis_leases.h"
+#include "storage/redis/scripts.h"
+
+namespace tokenbroker::storage {
+namespace {
+
+using grants::Grant;
+using grants::GrantCommit;
+using grants::GrantState;
+
+// Commits of one grant come one after the other, each after an answer of its provider: nobody loses
+// against so many.
+constexpr int kMaxEndAttempts = 100;
+
+std::string_view ToText(GrantState state) {
+  switch (state) {
+    case GrantState::kActive:
+      return "active";
+    case GrantState::kReauthorizationRequired:
+      return "reauthorization_required";
+    case GrantState::kRevoked:
+      return "revoked";
+  }
+  return "revoked";
+}
+
+std::string Sealed(const Grant& grant, const RedisParts& parts) {
+  return parts.ring.Seal(grants::SerializeGrant(grant),
+                         {.name = parts.keys.Grant(grant.id), .generation = grant.generation});
+}
+
+std::string LifetimeOf(const Grant& grant, const RedisParts& parts) {
+  return grant.ends_at ? Milliseconds(*grant.ends_at - parts.clock.Now()) : "";
+}
+
+std::string DueTimeOf(const Grant& grant) {
+  return grant.next_refresh_at ? UnixMilliseconds(*grant.next_refresh_at) : "";
+}
+
+// Tells the schedule that a shard has something due, at the latest then.
+void AppendNoteDue(const Grant& grant, const RedisParts& parts, std::vector<RedisCall>& calls) {
+  if (!grant.next_refresh_at) return;
+  calls.push_back(RedisCall::Command(
+      {"ZADD", parts.keys.DueShards(), "LT", DueTimeOf(grant), std::to_string(ShardOf(grant.id))}));
+}
+
+absl::Status StatusOfWord(const std::string& word) {
+  if (word == "ok") return absl::OkStatus();
+  if (word == "unknown") return Error(Reason::kGrantUnknown);
+  if (word == "conflict") return Error(Reason::kGenerationConflict);
+  if (word == "lease_lost") return Error(Reason::kLeaseLost);
+  return UnexpectedReply();
+}
+
+}  // namespace
+
+void AppendRead(const std::string& grant_id, const RedisParts& parts,
+                std::vector<RedisCall>& calls) {
+  calls.push_back(
+      RedisCall::Command({"HMGET", parts.keys.Grant(grant_id), "generation", "record"}));
+  calls.push_back(RedisCall::Command({"ZSCORE", parts.keys.Used(ShardOf(grant_id)), grant_id}));
+}
+
+absl::StatusOr<Grant> ReadGrant(const std::string& grant_id, const RedisReply& record,
+                                const RedisReply& used, const RedisParts& parts) {
+  const auto* fields = record.Array();
+  if (fields == nullptr || fields->size() != 2) return UnexpectedReply();
+  if ((*fields)[0].IsNil()) return Error(Reason::kGrantUnknown);
+  const std::string* const generation_text = (*fields)[0].String();
+  const std::string* const sealed = (*fields)[1].String();
+  std::uint64_t generation = 0;
+  if (generation_text == nullptr || sealed == nullptr ||
+      !absl::SimpleAtoi(*generation_text, &generation)) {
+    return Error(Reason::kRecordUnreadable, {{"check", "malformed"}});
+  }
+  const grants::SealedName name{.name = parts.keys.Grant(grant_id), .generation = generation};
+  ASSIGN_OR_RETURN(const Secret bytes, parts.ring.Open(*sealed, name));
+  ASSIGN_OR_RETURN(Grant grant, grants::ParseGrant(bytes.Reveal()));
+  double used_at = 0;
+  if (used.String() != nullptr && absl::SimpleAtod(*used.String(), &used_at)) {
+    grant.last_used_at =
+        std::max(grant.last_used_at, absl::FromUnixMicros(static_cast<std::int64_t>(used_at)));
+  }
+  return grant;
+}
+
+StatusTask RedisGrants::Create(Grant grant) {
+  CO_ASSIGN_OR_RETURN(const auto names, co_await parts_.index_key.Get());
+  const std::string change = grants::NameOfCreation(grant, *names);
+  grant.generation = 1;
+  const int shard = ShardOf(grant.id);
+  std::vector<RedisCall> calls;
+  calls.push_back(RedisCall::Run(
+      scripts::kCreateGrant,
+      {parts_.keys.Grant(grant.id), parts_.keys.Used(shard), parts_.keys.Due(shard)},
+      {grant.id, Sealed(grant, parts_), change, LifetimeOf(grant, parts_), DueTimeOf(grant),
+       UnixMicroseconds(grant.last_used_at), parts_.keys.GrantPrefix(shard)}));
+  AppendAddToIndexes(grant, parts_, *names, calls);
+  AppendNoteDue(grant, parts_, calls);
+  CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
+                      co_await parts_.calls.Make(AffinityOf(shard), std::move(calls)));
+  CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(replies.front()));
+  CO_RETURN_IF_ERROR(StatusOfWord(words.front()));
+  co_await TendIndexes(IndexesOf(grant, parts_.keys, *names), parts_);
+  co_return absl::OkStatus();
+}
+
+Task<Grant> RedisGrants::Find(std::string grant_id) {
+  std::vector<RedisCall> calls;
+  AppendRead(grant_id, parts_, calls);
+  CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
+                      co_await parts_.calls.Make(AffinityOf(ShardOf(grant_id)), std::move(calls)));
+  co_return ReadGrant(grant_id, replies[0], replies[1], parts_);
+}
+
+StatusTask RedisGrants::Commit(GrantCommit commit) {
+  CO_RETURN_IF_ERROR(grants::CheckCommit(commit));
+  CO_ASSIGN_OR_RETURN(const auto names, co_await parts_.index_key.Get());
+  const Grant& grant = commit.grant;
+  const int shard = ShardOf(grant.id);
+  std::vector<RedisCall> calls;
+  calls.push_back(RedisCall::Run(
+      scripts::kCommitGrant,
+      {parts_.keys.Grant(grant.id), parts_.keys.Lease(grant.id), parts_.keys.Used(shard),
+       parts_.keys.Due(shard)},
+      {grant.id, std::to_string(commit.expected_generation), std::to_string(grant.generation),
+       Sealed(grant, parts_), grants::NameOfChange(commit, *names),
+       commit.lease ? LeaseValue(*commit.lease) : "", commit.release_lease ? "1" : "0",
+       LifetimeOf(grant, parts_), DueTimeOf(grant), UnixMicroseconds(grant.last_used_at)}));
+  AppendNoteDue(grant, parts_, calls);
+  CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
+                      co_await parts_.calls.Make(AffinityOf(shard), std::move(calls)));
+  CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(replies.front()));
+  CO_RETURN_IF_ERROR(StatusOfWord(words.front()));
+  if (grant.generation != commit.expected_generation) {
+    // Repairs what an interrupted change or a failover may have left out. Best effort.
+    std::vector<RedisCall> repairs;
+    AppendAddToIndexes(grant, parts_, *names, repairs);
+    (void)co_await parts_.calls.Make(AffinityOf(shard), std::move(repairs));
+  }
+  co_return absl::OkStatus();
+}
+
+Task<Grant> RedisGrants::End(std::string grant_id, GrantState state, std::string because,
+                             absl::Duration tombstone_lifetime) {
+  CO_ASSIGN_OR_RETURN(const auto names, co_await parts_.index_key.Get());
+  const int shard = ShardOf(grant_id);
+  for (int attempt = 0; attempt < kMaxEndAttempts; ++attempt) {
+    CO_ASSIGN_OR_RETURN(Grant was, co_await Find(grant_id));
+    if (was.state != GrantState::kActive) co_return was;
+    const Grant tombstone = was.Tombstone(state, because);
+    std::vector<std::string> indexes = IndexesOf(was, parts_.keys, *names);
+    std::vector<RedisCall> calls;
+    calls.push_back(RedisCall::Run(
+        scripts::kEndGrant,
+        {parts_.keys.Grant(grant_id), parts_.keys.Lease(grant_id), parts_.keys.Due(shard)},
+        {grant_id, std::to_string(was.generation), std::to_string(tombstone.generation),
+         std::string(ToText(state)), Sealed(tombstone, parts_), RandomToken(16),
+         Milliseconds(tombstone_lifetime)}));
+    CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
+                        co_await parts_.calls.Make(AffinityOf(shard), std::move(calls)));
+    CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(replies.front()));
+    if (words.front() == "moved") continue;
+    CO_RETURN_IF_ERROR(StatusOfWord(words.front()));
+
+    co_await TendIndexes(indexes, parts_);
+    std::vector<RedisCall> endings;
+    for (std::string& index : indexes) {
+      endings.push_back(RedisCall::Run(scripts::kEndInIndex, {std::move(index)},
+                                       {grant_id, Milliseconds(tombstone_lifetime)}));
+    }
+    // Best effort: a set that stays is found empty by whoever lists it.
+    (void)co_await parts_.calls.Make(AffinityOf(shard), std::move(endings));
+    co_return was;
+  }
+  co_return WithRetryAfter(Error(Reason::kStoreUnavailable), absl::Seconds(1));
+}
+
+StatusTask RedisGrants::Touch(std::string grant_id, absl::Time when) {
+  const int shard = ShardOf(grant_id);
+  std::vector<RedisCall> calls;
+  calls.push_back(RedisCall::Command(
+      {"ZADD", parts_.keys.Used(shard), "XX", "GT", UnixMicroseconds(when), grant_id}));
+  co_return (co_await parts_.calls.Make(AffinityOf(shard), std::move(calls))).status();
+}
+
+}  // namespace tokenbroker::storage

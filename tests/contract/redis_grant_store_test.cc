@@ -1,0 +1,327 @@
+// What only the store in Redis promises, beside the suite that is linked in.
+#include "storage/redis/redis_grant_store.h"
+
+#include <algorithm>
+
+#include "contract/grant_store_contract.h"
+#include "contract/redis_harness.h"
+
+namespace tokenbroker::testing {
+
+std::unique_ptr<GrantStoreHarness> NewGrantStoreHarness(Runtime& runtime) {
+  return std::make_unique<RedisHarness>(runtime);
+}
+
+namespace {
+
+using grants::Grant;
+using grants::GrantCommit;
+using grants::GrantState;
+using storage::RedisGrantStore;
+using ::testing::Contains;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::StartsWith;
+
+class RedisStore : public GrantStoreContract {
+ protected:
+  RedisHarness& harness() { return static_cast<RedisHarness&>(*harness_); }
+
+  std::vector<std::string> Keys(const std::string& pattern = "*") {
+    std::vector<std::string> keys;
+    const RedisReply reply = harness().Ask({"KEYS", pattern});
+    for (const RedisReply& key : *reply.Array()) keys.push_back(*key.String());
+    return keys;
+  }
+  std::string GrantKey(const std::string& id) {
+    const auto keys = Keys("tb:grant:*:" + id);
+    EXPECT_EQ(keys.size(), 1u);
+    return keys.empty() ? "" : keys.front();
+  }
+  // Everything that Redis would write to disk or send to a replica: keys and values as one text.
+  std::string WholeKeyspace() {
+    std::string all;
+    for (const std::string& key : Keys()) {
+      all += key + "\n";
+      for (const RedisCommand& command : {RedisCommand{"GET", key}, RedisCommand{"HGETALL", key},
+                                          RedisCommand{"ZRANGE", key, "0", "-1", "WITHSCORES"}}) {
+        const auto reply = Run(plain_.Command(command, absl::InfiniteFuture()));
+        EXPECT_OK(reply);
+        if (const auto* text = reply->String()) all += *text + "\n";
+        if (const auto* list = reply->Array()) {
+          for (const RedisReply& element : *list) all += *element.String() + "\n";
+        }
+      }
+    }
+    return all;
+  }
+
+  SystemClock system_clock_;
+  RedisConnection plain_{runtime_, system_clock_, harness().server().Options()};
+};
+
+TEST_F(RedisStore, ShowsRedisNothingSecret) {
+  const Secret state("secret-state");
+  ASSERT_OK(Run(store().PutAuthorization(state.Copy(), SampleAuthorization(Now()))));
+  ASSERT_OK(Run(store().ClaimAuthorization(state.Copy(), "secret-digest")));
+  ASSERT_OK(Run(store().FinishAuthorization(state.Copy(), SampleOutcome("grant"))));
+  const Grant created = Created("grant");
+  GrantCommit commit = NextGeneration(created);
+  commit.lease = Leased("grant", "holder");
+  commit.grant.next_refresh_at = Now();
+  ASSERT_OK(Run(store().CommitGrant(std::move(commit))));
+  Created("ended");
+  ASSERT_OK(Run(store().EndGrant("ended", GrantState::kRevoked, "revoked", absl::Hours(1))));
+  ASSERT_OK(Run(store().ClaimDue(Now(), 10, absl::Minutes(1))));
+
+  const std::string all = WholeKeyspace();
+  EXPECT_GT(all.size(), 1000u);
+  EXPECT_NE(all.find("tb:grant:"), std::string::npos);
+  for (const std::string& secret : {std::string("secret"), created.caller, created.id_token.issuer,
+                                    created.client + "-client", std::string("openid")}) {
+    EXPECT_EQ(all.find(secret), std::string::npos) << secret;
+  }
+}
+
+TEST_F(RedisStore, KeepsEveryKeyUnderItsPrefix) {
+  ASSERT_OK(Run(store().PutAuthorization(Secret("state"), SampleAuthorization(Now()))));
+  Created("grant");
+  for (const std::string& key : Keys()) EXPECT_THAT(key, StartsWith("tb:"));
+
+  storage::RedisStoreOptions options = harness().options();
+  options.key_prefix = "other";
+  const grants::KeyRing ring = RingOf({"2026"});
+  RedisGrantStore apart(runtime_, system_clock_, ring, options);
+  EXPECT_THAT(Run(apart.FindGrant("grant")), FailsWith(Reason::kGrantUnknown));
+  EXPECT_THAT(Run(apart.FindAuthorization(Secret("state"))), FailsWith(Reason::kStateUnknown));
+}
+
+TEST_F(RedisStore, LeavesNothingBehindThatHasNoEnd) {
+  ASSERT_OK(Run(store().PutAuthorization(Secret("state"), SampleAuthorization(Now()))));
+  Grant finite = SampleGrant("finite", Now());
+  finite.ends_at = Now() + absl::Hours(8);
+  finite.next_refresh_at = Now() + absl::Minutes(4);
+  Created(std::move(finite));
+  Leased("finite", "holder");
+  Elapse(absl::Hours(9));
+  // The next grant looks after those that are gone.
+  Created("other");
+  for (const std::string& key : Keys()) {
+    const RedisReply type = harness().Ask({"TYPE", key});
+    if (std::get<RedisStatus>(type.value).text != "zset") continue;
+    const RedisReply found = harness().Ask({"ZRANGE", key, "0", "-1"});
+    for (const RedisReply& entry : *found.Array()) {
+      if (key == "tb:used:{" + std::to_string(storage::ShardOf("finite")) + "}") continue;
+      if (key == "tb:due:{" + std::to_string(storage::ShardOf("finite")) + "}") continue;
+      EXPECT_NE(*entry.String(), "finite") << key;
+    }
+  }
+  EXPECT_THAT(Keys("tb:authz:*"), IsEmpty());
+  EXPECT_THAT(Keys("tb:open:*"), IsEmpty());
+  EXPECT_THAT(Keys("tb:lease:*"), IsEmpty());
+  EXPECT_THAT(Run(store().ClaimDue(Now(), 10, absl::Minutes(1))), IsOkAndHolds(IsEmpty()));
+}
+
+TEST_F(RedisStore, RefusesARecordThatWasMovedOrRolledBack) {
+  const Grant created = Created("grant");
+  Created("other");
+  const std::string key = GrantKey("grant");
+  const RedisReply first = harness().Ask({"HGET", key, "record"});
+  ASSERT_OK(Run(store().CommitGrant(NextGeneration(created))));
+  harness().Ask({"HSET", key, "record", *first.String()});
+  EXPECT_THAT(Run(store().FindGrant("grant")), FailsWith(Reason::kRecordUnreadable));
+
+  harness().Ask({"HSET", GrantKey("other"), "record", *first.String()});
+  EXPECT_THAT(Run(store().FindGrant("other")), FailsWith(Reason::kRecordUnreadable));
+  harness().Ask({"HDEL", GrantKey("other"), "record"});
+  EXPECT_THAT(Run(store().FindGrant("other")), FailsWith(Reason::kRecordUnreadable));
+}
+
+TEST_F(RedisStore, LeavesUnreadableGrantsOutOfLists) {
+  const Grant created = Created("grant");
+  Created("other");
+  harness().Ask({"HSET", GrantKey("other"), "record", "garbage"});
+  const auto page = Run(store().ListGrants({.caller = created.caller}, 10, ""));
+  ASSERT_OK(page);
+  ASSERT_EQ(page->grants.size(), 1u);
+  EXPECT_EQ(page->grants[0].id, "grant");
+}
+
+TEST_F(RedisStore, RotatesItsKeysWhileItServes) {
+  const Grant created = Created("grant");
+  ASSERT_OK(Run(store().PutAuthorization(Secret("state"), SampleAuthorization(Now()))));
+  ManualClock clock;
+  const auto list = [&](RedisGrantStore& replica) {
+    return Run(replica.ListGrants({.subject = created.id_token.subject}, 10, ""));
+  };
+  const grants::KeyRing both = RingOf({"2027", "2026"});
+  RedisGrantStore rotating(runtime_, clock, both, harness().options());
+  const auto found = Run(rotating.FindGrant("grant"));
+  ASSERT_OK(found);
+  EXPECT_OK(Run(rotating.FindAuthorization(Secret("state"))));
+  ASSERT_OK(Run(rotating.CommitGrant(NextGeneration(*found))));
+
+  // The old key is gone, and with it nothing but what it alone had sealed.
+  const grants::KeyRing last = RingOf({"2027"});
+  RedisGrantStore rotated(runtime_, clock, last, harness().options());
+  EXPECT_OK(Run(rotated.Check()));
+  EXPECT_OK(Run(rotated.FindGrant("grant")));
+  const auto page = list(rotated);
+  ASSERT_OK(page);
+  EXPECT_EQ(page->grants.size(), 1u);
+  EXPECT_THAT(Run(rotated.FindAuthorization(Secret("state"))),
+              FailsWith(Reason::kRecordUnreadable));
+}
+
+TEST_F(RedisStore, SaysThatItsKeysAreNotThoseThatFilledRedis) {
+  Created("grant");
+  const grants::KeyRing wrong = RingOf({"other"});
+  RedisGrantStore store(runtime_, system_clock_, wrong, harness().options());
+  EXPECT_THAT(Run(store.Check()), FailsWith(Reason::kRecordUnreadable));
+  EXPECT_THAT(Run(store.FindGrant("grant")), FailsWith(Reason::kRecordUnreadable));
+  EXPECT_THAT(Run(store.CreateGrant(SampleGrant("new", Now()))),
+              FailsWith(Reason::kRecordUnreadable));
+}
+
+TEST_F(RedisStore, LoadsItsScriptsAgainWhereRedisForgotThem) {
+  const Grant created = Created("grant");
+  harness().Ask({"SCRIPT", "FLUSH"});
+  EXPECT_OK(Run(store().CommitGrant(NextGeneration(created))));
+  EXPECT_EQ(Stored("grant").generation, 2u);
+}
+
+TEST_F(RedisStore, AddsToTheIndexWhatIsMissing) {
+  const Grant created = Created("grant");
+  for (const std::string& key : Keys("tb:index:*")) harness().Ask({"DEL", key});
+  ASSERT_OK(Run(store().CommitGrant(NextGeneration(created))));
+  const auto page = Run(store().ListGrants({.subject = created.id_token.subject}, 10, ""));
+  ASSERT_OK(page);
+  EXPECT_EQ(page->grants.size(), 1u);
+}
+
+TEST_F(RedisStore, FindsWhatIsDueWhereTheHintsAreLost) {
+  Grant grant = SampleGrant("grant", Now());
+  grant.next_refresh_at = Now() + absl::Minutes(2);
+  Created(std::move(grant));
+  EXPECT_THAT(Run(store().ClaimDue(Now(), 10, absl::Minutes(1))), IsOkAndHolds(IsEmpty()));
+  harness().Ask({"DEL", "tb:due"});
+  Elapse(absl::Minutes(2));
+  EXPECT_THAT(Run(store().ClaimDue(Now(), 10, absl::Minutes(1))),
+              IsOkAndHolds(::testing::ElementsAre("grant")));
+}
+
+TEST_F(RedisStore, ClaimsABacklogInBoundedSlices) {
+  for (int i = 0; i < 300; ++i) {
+    Grant grant = SampleGrant("grant-" + std::to_string(i), Now());
+    grant.next_refresh_at = Now();
+    Created(std::move(grant));
+  }
+  std::size_t claimed = 0;
+  for (int i = 0; i < 30 && claimed < 300; ++i) {
+    const auto slice = Run(store().ClaimDue(Now(), 16, absl::Minutes(1)));
+    ASSERT_OK(slice);
+    EXPECT_LE(slice->size(), 16u);
+    claimed += slice->size();
+  }
+  EXPECT_EQ(claimed, 300u);
+}
+
+// Every method, as a status.
+std::vector<std::pair<std::string, absl::Status>> CallEverything(Runtime& runtime,
+                                                                 grants::GrantStore& store,
+                                                                 const Grant& grant) {
+  const auto run = [&](auto task) { return StatusOf(RunBlocking(runtime, std::move(task))); };
+  const auto state = [] { return Secret("state"); };
+  const absl::Time now = grant.created_at;
+  GrantCommit commit;
+  commit.grant = grant.Copy();
+  commit.expected_generation = commit.grant.generation;
+  const grants::Lease lease{.grant_id = grant.id, .holder = "holder", .fence = 1};
+  std::vector<std::pair<std::string, absl::Status>> results;
+  results.emplace_back("PutAuthorization",
+                       run(store.PutAuthorization(state(), SampleAuthorization(now))));
+  results.emplace_back("FindAuthorization", run(store.FindAuthorization(state())));
+  results.emplace_back("ClaimAuthorization", run(store.ClaimAuthorization(state(), "digest")));
+  results.emplace_back("FinishAuthorization",
+                       run(store.FinishAuthorization(state(), SampleOutcome(grant.id))));
+  results.emplace_back("SpendAuthorization", run(store.SpendAuthorization(state())));
+  results.emplace_back("CountAuthorizations", run(store.CountAuthorizations("caller")));
+  results.emplace_back("CreateGrant", run(store.CreateGrant(grant.Copy())));
+  results.emplace_back("FindGrant", run(store.FindGrant(grant.id)));
+  results.emplace_back("CommitGrant", run(store.CommitGrant(std::move(commit))));
+  results.emplace_back(
+      "EndGrant", run(store.EndGrant(grant.id, GrantState::kRevoked, "revoked", absl::Hours(1))));
+  results.emplace_back("TouchGrant", run(store.TouchGrant(grant.id, now)));
+  results.emplace_back("ListGrants", run(store.ListGrants({.caller = grant.caller}, 10, "")));
+  results.emplace_back("ListGrants of all", run(store.ListGrants({}, 10, "")));
+  results.emplace_back("AcquireLease",
+                       run(store.AcquireLease(grant.id, "holder", absl::Seconds(5))));
+  results.emplace_back("RenewLease", run(store.RenewLease(lease, absl::Seconds(5))));
+  results.emplace_back("ReleaseLease", run(store.ReleaseLease(lease)));
+  results.emplace_back("ClaimDue", run(store.ClaimDue(now, 10, absl::Minutes(1))));
+  results.emplace_back("Check", run(store.Check()));
+  return results;
+}
+
+TEST_F(RedisStore, SaysThatItIsAwayAndNeverThatNothingIsThere) {
+  const Grant created = Created("grant");
+  harness().server().Kill();
+  for (const auto& [method, status] : CallEverything(runtime_, store(), created)) {
+    EXPECT_THAT(status, FailsWith(Reason::kStoreUnavailable)) << method;
+    EXPECT_TRUE(RetryAfterOf(status).has_value()) << method;
+  }
+}
+
+TEST_F(RedisStore, ComesUpWithoutRedisAndServesWhenItComesBack) {
+  harness().server().Kill();
+  storage::RedisStoreOptions options = harness().options();
+  const grants::KeyRing ring = RingOf({"2026"});
+  RedisGrantStore early(runtime_, system_clock_, ring, options);
+  EXPECT_THAT(Run(early.Check()), FailsWith(Reason::kStoreUnavailable));
+  RecordingObserver early_observer;
+  early.Observe(&early_observer);
+  harness().server().Start();
+  EXPECT_TRUE(early_observer.WaitUntilSeen());
+}
+
+TEST_F(RedisStore, TellsTheObserverWhenChangesAreLostAndSeenAgain) {
+  ASSERT_TRUE(observer().WaitUntilSeen());
+  const int losses = observer().losses();
+  harness().server().Restart();
+  EXPECT_TRUE(observer().WaitForLossAfter(losses));
+  EXPECT_TRUE(observer().WaitUntilSeen());
+}
+
+TEST_F(RedisStore, TellsTheObserverThatEverythingWasFlushed) {
+  ASSERT_TRUE(observer().WaitUntilSeen());
+  Created("grant");
+  const int losses = observer().losses();
+  harness().Ask({"FLUSHALL"});
+  EXPECT_TRUE(observer().WaitForLossAfter(losses));
+  // New names for what is new: the key of the old ones went with the rest.
+  Created("another");
+  EXPECT_EQ(Keys("tb:index-key").size(), 1u);
+}
+
+TEST_F(RedisStore, TellsTheObserverNothingOfLookingAndTouching) {
+  ASSERT_TRUE(observer().WaitUntilSeen());
+  Created("quiet");
+  const Grant created = Created("grant");
+  // The last thing that the other replica does: when it is told of, all before has been.
+  const auto settle = [&](std::uint64_t generation) {
+    Grant current = created.Copy();
+    current.generation = generation;
+    const int before = observer().changes("grant");
+    ASSERT_OK(Run(other_replica().CommitGrant(NextGeneration(current))));
+    ASSERT_TRUE(observer().WaitForChangeAfter(before, "grant"));
+  };
+  settle(1);
+  const int before = observer().changes("quiet");
+  ASSERT_OK(Run(other_replica().FindGrant("quiet")));
+  ASSERT_OK(Run(other_replica().TouchGrant("quiet", Now())));
+  settle(2);
+  EXPECT_EQ(observer().changes("quiet"), before);
+}
+
+}  // namespace
+}  // namespace tokenbroker::testing
