@@ -61,6 +61,16 @@ void CheckEndpoints(const v1::Provider& provider, const std::string& path, Fault
   }
 }
 
+void CheckTrustedHosts(const v1::Provider& provider, const std::string& path, Faults& faults) {
+  for (int i = 0; i < provider.trusted_endpoint_hosts_size(); ++i) {
+    const std::string& host = provider.trusted_endpoint_hosts(i);
+    const auto uri = ParseUri("https://" + host);
+    if (uri && uri->host.size() == host.size()) continue;
+    faults.Add(ElementPath(path + ".trusted_endpoint_hosts", static_cast<std::size_t>(i)),
+               "must be a host name alone, without scheme, port and path");
+  }
+}
+
 void CheckProvider(const v1::Provider& provider, const std::string& path, Faults& faults) {
   CheckScheme(provider.issuer(), provider.allow_loopback_http(), path + ".issuer", path, faults);
   const auto issuer = ParseUri(provider.issuer());
@@ -68,6 +78,7 @@ void CheckProvider(const v1::Provider& provider, const std::string& path, Faults
     faults.Add(path + ".issuer", "must not have a query (?...): see OpenID Connect Discovery 4.1");
   }
   CheckEndpoints(provider, path, faults);
+  CheckTrustedHosts(provider, path, faults);
   CheckAlgorithms(provider.id_token_signing_algorithms(), path + ".id_token_signing_algorithms",
                   faults);
   const std::string jwks = path + ".jwks";

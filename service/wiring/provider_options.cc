@@ -64,10 +64,14 @@ provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& prov
                                    provider.compatibility().accept_any_content_type()},
       .metadata_lifetime = ToDuration(provider.metadata_lifetime()),
       .keys_lifetime = KeysLifetime(provider.jwks()),
+      .max_stale = ToDuration(provider.maximum_staleness()),
       .forced_fetch_burst = static_cast<int>(provider.jwks().forced_refetch_burst()),
       .forced_fetch_interval = ToDuration(provider.jwks().forced_refetch_interval()),
+      .trusted_hosts = {provider.trusted_endpoint_hosts().begin(),
+                        provider.trusted_endpoint_hosts().end()},
       .request_timeout = ToDuration(provider.request_timeout()),
-      .max_response_bytes = provider.max_response_bytes()};
+      .max_response_bytes = provider.max_response_bytes(),
+      .max_in_flight = static_cast<int>(provider.max_concurrent_requests())};
   for (const std::string& name : provider.id_token_signing_algorithms()) {
     if (const auto algorithm = jose::ParseAlgorithm(name)) {
       options.signing_algorithms.push_back(algorithm->algorithm);

@@ -274,6 +274,11 @@ std::vector<Case> ProviderCases() {
        With("auth0.com/\n", "auth0.com/\n    connect_timeout: 10s\n    request_timeout: 5s\n"),
        "b.yaml:6:22: providers[0].connect_timeout: is longer than request_timeout, which includes "
        "it"},
+      {"TrustedHost",
+       With("auth0.com/\n",
+            "auth0.com/\n    trusted_endpoint_hosts: [a.example, \"https://b.example\"]\n"),
+       "b.yaml:6:41: providers[0].trusted_endpoint_hosts[1]: must be a host name alone, without "
+       "scheme, port and path"},
       {"AddressBlock",
        With("auth0.com/\n", "auth0.com/\n    allowed_private_addresses: [10.0.0.0/33]\n"),
        "b.yaml:6:33: providers[0].allowed_private_addresses[0]: must be an IP address or a block "
