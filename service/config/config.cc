@@ -99,6 +99,11 @@ absl::StatusOr<ParsedText> ReadConfig(const std::string& path) {
   if (!text.ok()) {
     return absl::Status(text.status().code(), path + ": " + std::string(text.status().message()));
   }
+  // A file that was cut off or not mounted, rather than one that wants every default.
+  if (text->find_first_not_of(" \t\r\n") == std::string::npos) {
+    return absl::InvalidArgumentError(
+        path + ": the file is empty; leave --config out to run on the embedded default");
+  }
   ASSIGN_OR_RETURN(ParsedText parsed, ParseText(*text, path));
   WipeString(*text);
   ResolvePaths(path, parsed.config);

@@ -80,7 +80,7 @@ absl::StatusOr<std::unique_ptr<callers::Authenticator>> AuthenticatorOf(
     callers::JwtIssuer accepted{.issuer = issuer.issuer(), .audience = issuer.audience()};
     for (const std::string& name : issuer.signing_algorithms()) {
       if (const auto identifier = jose::ParseAlgorithm(name)) {
-        accepted.algorithms.push_back(identifier->algorithm);
+        accepted.algorithms.push_back(*identifier);
       }
     }
     ASSIGN_OR_RETURN(accepted.keys, KeysOf(issuer, runtime, clock, log));

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -118,6 +120,7 @@ struct Process::Parts {
   broker::TokenCache cache;
   std::vector<std::unique_ptr<HttpClient>> http_clients;
   Providers providers;
+  std::optional<grants::KeyRing> key_ring;
   std::unique_ptr<grants::GrantStore> store;
   std::unique_ptr<broker::Clients> clients;
   std::unique_ptr<broker::Broker> broker;
@@ -147,7 +150,9 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
     parts.providers[provider.name()] = std::make_shared<provider::HttpProvider>(
         parts.runtime, *parts.http_clients.back(), clock, parts.log, ProviderOptionsOf(provider));
   }
-  ASSIGN_OR_RETURN(parts.store, StoreOf(parts.loaded, parts.runtime, clock, parts.cache));
+  ASSIGN_OR_RETURN(parts.key_ring, KeyRingOf(parts.loaded));
+  parts.store = StoreOf(parts.loaded, parts.runtime, clock, *parts.key_ring);
+  parts.store->Observe(&parts.cache);
   parts.clients = std::make_unique<broker::Clients>(ClientsOf(parts.loaded, parts.providers));
   const std::size_t max_pending =
       settings.server().limits().max_pending_authorizations_per_caller();

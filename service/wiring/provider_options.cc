@@ -74,7 +74,7 @@ provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& prov
       .max_in_flight = static_cast<int>(provider.max_concurrent_requests())};
   for (const std::string& name : provider.id_token_signing_algorithms()) {
     if (const auto algorithm = jose::ParseAlgorithm(name)) {
-      options.signing_algorithms.push_back(algorithm->algorithm);
+      options.signing_algorithms.push_back(*algorithm);
     }
   }
   if (!provider.discovery()) options.fixed_metadata = FixedMetadata(provider);

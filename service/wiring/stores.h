@@ -2,20 +2,22 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "config/config.h"
 #include "grants/grant_store.h"
+#include "grants/seal.h"
 #include "net/runtime.h"
-#include "telemetry/log.h"
 
 namespace tokenbroker::wiring {
 
-// Makes the store; a Redis need not be reachable yet. `observer` is told of changes. Borrows all
-// but the configuration.
-absl::StatusOr<std::unique_ptr<grants::GrantStore>> StoreOf(const config::LoadedConfig& loaded,
-                                                            Runtime& runtime, const Clock& clock,
-                                                            grants::GrantObserver& observer);
+// The keys that seal records, first the one that seals. Errors: those of KeyRing::Create.
+absl::StatusOr<grants::KeyRing> KeyRingOf(const config::LoadedConfig& loaded);
+
+// Makes the store; a Redis need not be reachable yet. Borrows all but the configuration.
+std::unique_ptr<grants::GrantStore> StoreOf(const config::LoadedConfig& loaded, Runtime& runtime,
+                                            const Clock& clock, const grants::KeyRing& ring);
 
 }  // namespace tokenbroker::wiring

@@ -26,7 +26,7 @@ describe('configuration', () => {
     'a wrong number': [(c) => { c.server = { worker_threads: 'many' }; }, /worker_threads/],
     'a wrong duration': [(c) => { c.providers[0].clock_skew = 'soon'; }, /clock_skew/],
     'a client of no provider': [(c) => { c.clients[0].provider = 'nobody'; }, /provider/],
-    'two clients of one name': [(c) => { c.clients.push(c.clients[0]); }, /op/],
+    'two clients of one name': [(c) => { c.clients.push(c.clients[0]); }, /clients\[1\].name/],
     'no issuer': [(c) => { delete c.providers[0].issuer; }, /issuer/],
     'an http issuer': [(c) => { c.providers[0].issuer = 'http://op.example.org'; }, /issuer/],
     'a redirect URI with a fragment': [(c) => { c.clients[0].redirect_uris = ['https://a.example.org/#x']; }, /redirect_uris/],
