@@ -68,15 +68,15 @@ DocumentFetcher::DocumentFetcher(std::shared_ptr<HttpClient> http, const Clock& 
       options_(std::move(options)) {}
 
 Task<HttpResponse> DocumentFetcher::Fetch(std::string url) const {
-  const absl::Time deadline = clock_.Now() + options_.timeout;
+  const absl::Time retry_until = clock_.Now() + options_.timeout;
   absl::Duration pause = options_.pause * (1 + RandomFraction());
   for (int retries = 0;; ++retries, pause *= 2) {
     HttpRequest request = GetRequest(url);
     CO_ASSIGN_OR_RETURN(HttpResponse response,
-                        co_await channel_.Exchange(std::move(request), deadline));
+                        co_await channel_.Exchange(std::move(request), absl::InfiniteFuture()));
     if (response.status == 200) co_return response;
     const absl::Time now = clock_.Now();
-    if (!IsPassing(response) || retries == options_.max_retries || now + pause >= deadline) {
+    if (!IsPassing(response) || retries == options_.max_retries || now + pause >= retry_until) {
       co_return StatusError(response, now);
     }
     co_await Pause(pause);

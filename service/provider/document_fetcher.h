@@ -13,7 +13,7 @@
 namespace tokenbroker::provider {
 
 struct DocumentFetcherOptions {
-  // For all attempts together. Default: 10 s.
+  // For one attempt; none begins once it is over. Default: 10 s.
   absl::Duration timeout = absl::Seconds(10);
   // How often a 500, 502, 503 or 504 is answered by asking again. Default: 3.
   int max_retries = 3;

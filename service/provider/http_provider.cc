@@ -41,8 +41,8 @@ KeySourceOptions KeysOptions(const HttpProviderOptions& options) {
           .fetch = FetcherOptions(options)};
 }
 
-Task<std::string> JwksUriOf(std::shared_ptr<MetadataSource> source, absl::Time deadline) {
-  CO_ASSIGN_OR_RETURN(const auto metadata, co_await source->Get(deadline));
+Task<std::string> JwksUriOf(std::shared_ptr<MetadataSource> source) {
+  CO_ASSIGN_OR_RETURN(const auto metadata, co_await source->Get(absl::InfiniteFuture()));
   co_return metadata->jwks_uri;
 }
 
@@ -100,8 +100,7 @@ HttpProvider::HttpProvider(Runtime& runtime, HttpClient& http, const Clock& cloc
                 .tls = options_.tls}),
       metadata_(MetadataSource::Create(runtime, http_, clock, log, MetadataOptions(options_))),
       keys_(KeySource::Create(
-          runtime, http_, clock, log,
-          [source = metadata_](absl::Time deadline) { return JwksUriOf(source, deadline); },
+          runtime, http_, clock, log, [source = metadata_] { return JwksUriOf(source); },
           KeysOptions(options_))) {}
 
 absl::Status HttpProvider::Named(absl::Status status) const {

@@ -22,7 +22,7 @@ bool NewKeysMayHelp(const absl::Status& status) {
 }  // namespace
 
 JwksUri FixedJwksUri(std::string url) {
-  return [url = std::move(url)](absl::Time) { return Immediately(url); };
+  return [url = std::move(url)] { return Immediately(url); };
 }
 
 std::shared_ptr<KeySource> KeySource::Create(Runtime& runtime, std::shared_ptr<HttpClient> http,
@@ -107,8 +107,7 @@ Task<KeySource::Pointer> KeySource::FetchForced(std::shared_ptr<KeySource> self)
 }
 
 Task<HttpResponse> KeySource::FetchDocument() const {
-  const absl::Time deadline = clock_.Now() + options_.fetch.timeout;
-  CO_ASSIGN_OR_RETURN(std::string url, co_await uri_(deadline));
+  CO_ASSIGN_OR_RETURN(std::string url, co_await uri_());
   co_return co_await fetcher_.Fetch(std::move(url));
 }
 

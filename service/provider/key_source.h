@@ -42,7 +42,7 @@ struct KeySourceOptions {
 };
 
 // Where the keys are; asked before each fetch, since metadata changes.
-using JwksUri = std::function<Task<std::string>(absl::Time deadline)>;
+using JwksUri = std::function<Task<std::string>()>;
 JwksUri FixedJwksUri(std::string url);
 
 // Thread-safe. A fetch in flight keeps the source alive.

@@ -1,0 +1,367 @@
+#include "provider/http_provider.h"
+
+#include "base/error.h"
+#include "gmock/gmock.h"
+#include "support/signing_key.h"
+#include "support/status_matchers.h"
+#include "unit/provider/gate.h"
+#include "unit/provider/provider_fixture.h"
+
+namespace tokenbroker::provider {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Key;
+using ::testing::Not;
+using ::testing::Optional;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using ::tokenbroker::testing::FailsWith;
+using ::tokenbroker::testing::IsOk;
+using ::tokenbroker::testing::IsOkAndHolds;
+using ::tokenbroker::testing::JsonResponse;
+using ::tokenbroker::testing::JwkSetText;
+using ::tokenbroker::testing::SigningKey;
+
+constexpr char kTokens[] = R"({"access_token":"at","token_type":"Bearer","expires_in":300})";
+
+oauth::AuthorizationGrant Code() {
+  return oauth::AuthorizationCode{.code = Secret("code"),
+                                  .redirect_uri = "https://app.example/cb",
+                                  .code_verifier = Secret("verifier")};
+}
+oauth::AuthorizationGrant Refresh() { return oauth::RefreshToken{.refresh_token = Secret("rt")}; }
+
+// As HttpClient::Send fails.
+absl::Status NetError(Reason reason, tokenbroker::Delivery delivery, std::string_view cause) {
+  return WithDelivery(Error(reason), delivery, cause);
+}
+absl::Status NotSent() {
+  return NetError(Reason::kProviderUnavailable, tokenbroker::Delivery::kNotSent, "connect");
+}
+absl::Status Lost() {
+  return NetError(Reason::kProviderUnavailable, tokenbroker::Delivery::kUnknown, "reset");
+}
+
+class HttpProviderTest : public ProviderFixture {
+ protected:
+  HttpProviderTest() {
+    registration_.authentications.push_back(oauth::ClientSecretBasic{Secret("new-secret")});
+    registration_.authentications.push_back(oauth::ClientSecretBasic{Secret("old-secret")});
+    Discover(DiscoveryDocument());
+  }
+
+  void Discover(const Json& document) {
+    http_.AnswerWith(kDiscoveryUrl,
+                     [document](const auto&) { return JsonResponse(200, document.dump()); });
+  }
+  void DiscoverWithout(std::string_view member) {
+    Json document = DiscoveryDocument();
+    document.erase(std::string(member));
+    Discover(document);
+  }
+
+  static HttpProviderOptions Options() {
+    return {.name = "op", .issuer = std::string(kIssuer), .retry_pause = absl::ZeroDuration()};
+  }
+
+  absl::StatusOr<oauth::TokenResponse> RequestToken(oauth::AuthorizationGrant grant) {
+    return RunBlocking(runtime_, provider_.RequestToken(registration_, std::move(grant), Soon()));
+  }
+  absl::Status Revoke() {
+    return RunBlocking(runtime_,
+                       provider_.Revoke(registration_, Secret("rt"), "refresh_token", Soon()));
+  }
+  absl::StatusOr<Json> FetchUserInfo() {
+    return RunBlocking(runtime_, provider_.FetchUserInfo(Secret("at"), "alice", Soon()));
+  }
+  std::size_t TokenRequests() { return http_.requests_for(kTokenUrl).size(); }
+
+  Registration registration_ = {.client_id = "client"};
+  HttpProvider provider_{runtime_, http_, clock_, log_, Options()};
+};
+
+TEST_F(HttpProviderTest, AsksNothingOfItsProviderBeforeItsFirstUse) {
+  EXPECT_EQ(provider_.name(), "op");
+  EXPECT_EQ(provider_.issuer(), kIssuer);
+  EXPECT_THAT(http_.requests(), IsEmpty());
+}
+
+// `tok-happy-request-shape`
+TEST_F(HttpProviderTest, SendsTheTokenRequestAsAForm) {
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  ASSERT_OK_AND_ASSIGN(const oauth::TokenResponse tokens, RequestToken(Code()));
+  EXPECT_EQ(tokens.access_token.Reveal(), "at");
+  const auto requests = http_.requests_for(kTokenUrl);
+  ASSERT_THAT(requests, SizeIs(1));
+  EXPECT_EQ(requests[0].method, "POST");
+  EXPECT_THAT(requests[0].headers,
+              AllOf(Contains(Pair("content-type", "application/x-www-form-urlencoded")),
+                    Contains(Pair("accept", "application/json")), Contains(Key("authorization"))));
+  EXPECT_THAT(requests[0].body,
+              AllOf(HasSubstr("grant_type=authorization_code"), HasSubstr("code=code"),
+                    HasSubstr("code_verifier=verifier"), Not(HasSubstr("secret"))));
+}
+
+// `tok-retry-before-send`
+TEST_F(HttpProviderTest, SendsOnceMoreWhatProvablyWasNotSent) {
+  http_.Enqueue(kTokenUrl, NotSent());
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  EXPECT_OK(RequestToken(Code()));
+}
+
+TEST_F(HttpProviderTest, SendsOnlyOnceMore) {
+  http_.AnswerWith(kTokenUrl, [](const auto&) { return NotSent(); });
+  const auto tokens = RequestToken(Code());
+  EXPECT_THAT(tokens, FailsWith(Reason::kProviderUnavailable));
+  EXPECT_EQ(DeliveryOf(tokens.status()), Delivery::kNotSent);
+  EXPECT_TRUE(RetryAfterOf(tokens.status()));
+  EXPECT_EQ(TokenRequests(), 2);
+}
+
+// `tok-no-blind-retry`
+TEST_F(HttpProviderTest, NeverRepeatsWhatMayHaveBeenActedOn) {
+  http_.AnswerWith(kTokenUrl, [](const auto&) { return Lost(); });
+  const auto tokens = RequestToken(Refresh());
+  EXPECT_THAT(tokens, FailsWith(Reason::kProviderUnavailable));
+  EXPECT_EQ(DeliveryOf(tokens.status()), Delivery::kUnknown);
+  EXPECT_EQ(TokenRequests(), 1);
+}
+
+struct AnswerCase {
+  std::string name;
+  int status;
+  std::string body;
+  Reason reason;
+  Delivery delivery = Delivery::kAnswered;
+};
+
+void PrintTo(const AnswerCase& row, std::ostream* os) { *os << row.name; }
+
+class TokenAnswerTest : public HttpProviderTest,
+                        public ::testing::WithParamInterface<AnswerCase> {};
+
+TEST_P(TokenAnswerTest, IsAnErrorWithItsDelivery) {
+  http_.Enqueue(kTokenUrl, JsonResponse(GetParam().status, GetParam().body));
+  const auto tokens = RequestToken(Code());
+  EXPECT_THAT(tokens, FailsWith(GetParam().reason));
+  EXPECT_EQ(DeliveryOf(tokens.status()), GetParam().delivery);
+  EXPECT_THAT(MetadataOf(tokens.status()), Contains(Pair("provider", "op")));
+  EXPECT_EQ(TokenRequests(), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, TokenAnswerTest,
+    ::testing::Values(AnswerCase{"tok_invalid_grant", 400, R"({"error":"invalid_grant"})",
+                                 Reason::kReauthorizationRequired},
+                      AnswerCase{"tok_invalid_client", 401, R"({"error":"invalid_client"})",
+                                 Reason::kProviderRejectedClient},
+                      AnswerCase{"http_5xx_on_code", 503, "", Reason::kProviderUnavailable},
+                      AnswerCase{"http_429", 429, "", Reason::kProviderRateLimited},
+                      AnswerCase{"tok_error_body_garbage", 400, "<html>",
+                                 Reason::kProviderResponseInvalid},
+                      AnswerCase{"Redirect", 302, "", Reason::kProviderResponseInvalid},
+                      // What a success did is done, though it cannot be read.
+                      AnswerCase{"tok_json_broken", 200, R"({"access_token":)",
+                                 Reason::kProviderResponseInvalid, Delivery::kUnknown}),
+    [](const auto& row) { return row.param.name; });
+
+TEST_F(HttpProviderTest, CallsAProviderUnavailableThatTakesTooLong) {
+  const absl::Status timeout =
+      NetError(Reason::kDeadlineExceeded, tokenbroker::Delivery::kUnknown, "timeout");
+  http_.Enqueue(kTokenUrl, timeout);
+  const auto tokens = RequestToken(Refresh());
+  EXPECT_THAT(tokens, FailsWith(Reason::kProviderUnavailable));
+  EXPECT_EQ(DeliveryOf(tokens.status()), Delivery::kUnknown);
+}
+
+// `st-grpc-deadline`
+TEST_F(HttpProviderTest, TellsTheCallersDeadlineFromItsOwn) {
+  const absl::Status timeout =
+      NetError(Reason::kDeadlineExceeded, tokenbroker::Delivery::kUnknown, "timeout");
+  http_.Enqueue(kTokenUrl, timeout);
+  EXPECT_THAT(RunBlocking(runtime_, provider_.RequestToken(registration_, Refresh(),
+                                                           clock_.Now() + absl::Seconds(1))),
+              FailsWith(Reason::kDeadlineExceeded));
+}
+
+std::string Authorization(const testing::RecordedRequest& request) {
+  return request.headers.at("authorization");
+}
+
+TEST_F(HttpProviderTest, TriesTheNextAuthenticationWhereTheClientIsRefused) {
+  http_.Enqueue(kTokenUrl, JsonResponse(401, R"({"error":"invalid_client"})"));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  EXPECT_OK(RequestToken(Refresh()));
+  const auto requests = http_.requests_for(kTokenUrl);
+  ASSERT_THAT(requests, SizeIs(2));
+  EXPECT_NE(Authorization(requests[0]), Authorization(requests[1]));
+  EXPECT_EQ(requests[0].body, requests[1].body);
+}
+
+TEST_F(HttpProviderTest, TriesTheNextAuthenticationForNoOtherReason) {
+  for (const char* error : {"unauthorized_client", "invalid_grant", "invalid_request"}) {
+    http_.Enqueue(kTokenUrl, JsonResponse(400, Json{{"error", error}}.dump()));
+    EXPECT_THAT(RequestToken(Refresh()), Not(IsOk()));
+  }
+  EXPECT_EQ(TokenRequests(), 3);
+}
+
+TEST_F(HttpProviderTest, SendsNothingWhereDiscoveryFails) {
+  http_.AnswerWith(kDiscoveryUrl, [](const auto&) { return Lost(); });
+  const auto tokens = RequestToken(Refresh());
+  EXPECT_THAT(tokens, FailsWith(Reason::kProviderUnavailable));
+  EXPECT_EQ(DeliveryOf(tokens.status()), Delivery::kNotSent);
+  EXPECT_EQ(TokenRequests(), 0);
+}
+
+TEST_F(HttpProviderTest, SendsNothingWhereTheAuthenticationIsNotSupported) {
+  Json document = DiscoveryDocument();
+  document["token_endpoint_auth_methods_supported"] = {"private_key_jwt"};
+  Discover(document);
+  const auto tokens = RequestToken(Code());
+  EXPECT_THAT(tokens, FailsWith(Reason::kProviderMisconfigured));
+  EXPECT_EQ(DeliveryOf(tokens.status()), Delivery::kNotSent);
+  EXPECT_EQ(TokenRequests(), 0);
+}
+
+// `tok-oversize`
+TEST_F(HttpProviderTest, LeavesOpenWhatAnAnswerDidThatIsTooLarge) {
+  http_.Enqueue(kTokenUrl, NetError(Reason::kProviderResponseInvalid,
+                                    tokenbroker::Delivery::kUnknown, "too_large"));
+  const auto tokens = RequestToken(Refresh());
+  EXPECT_THAT(tokens, FailsWith(Reason::kProviderResponseInvalid));
+  EXPECT_EQ(DeliveryOf(tokens.status()), Delivery::kUnknown);
+}
+
+// `st-hang-isolation`
+TEST_F(HttpProviderTest, RefusesRequestsBeyondItsBound) {
+  Gate gate;
+  GatedHttpClient gated(http_, gate);
+  HttpProviderOptions options = Options();
+  options.max_in_flight = 2;
+  http_.AnswerWith(kTokenUrl, [](const auto&) { return JsonResponse(200, kTokens); });
+  options.fixed_metadata = oauth::ProviderMetadata{.token_endpoint = std::string(kTokenUrl)};
+  HttpProvider bounded(runtime_, gated, clock_, log_, options);
+
+  Tasks<oauth::TokenResponse> held(runtime_);
+  for (int i = 0; i < 2; ++i) held.Start(bounded.RequestToken(registration_, Refresh(), Soon()));
+  Settle(runtime_);
+  const auto refused =
+      RunBlocking(runtime_, bounded.RequestToken(registration_, Refresh(), Soon()));
+  EXPECT_THAT(refused, FailsWith(Reason::kLimitReached));
+  EXPECT_EQ(DeliveryOf(refused.status()), Delivery::kNotSent);
+  EXPECT_TRUE(RetryAfterOf(refused.status()));
+  gate.Open();
+  EXPECT_THAT(held.Finish(), ::testing::Each(IsOk()));
+  EXPECT_OK(RunBlocking(runtime_, bounded.RequestToken(registration_, Refresh(), Soon())));
+}
+
+// `rev-happy`, `rev-garbage-200`
+TEST_F(HttpProviderTest, RevokesAToken) {
+  HttpResponse html = JsonResponse(200, "<html>");
+  html.headers = {{"content-type", "text/html"}};
+  http_.Enqueue(kRevocationUrl, std::move(html));
+  EXPECT_OK(Revoke());
+  const auto requests = http_.requests_for(kRevocationUrl);
+  ASSERT_THAT(requests, SizeIs(1));
+  EXPECT_EQ(requests[0].method, "POST");
+  EXPECT_THAT(requests[0].body,
+              AllOf(HasSubstr("token=rt"), HasSubstr("token_type_hint=refresh_token")));
+}
+
+TEST_F(HttpProviderTest, RevokesWithTheNextAuthenticationToo) {
+  http_.Enqueue(kRevocationUrl, JsonResponse(401, R"({"error":"invalid_client"})"));
+  http_.Enqueue(kRevocationUrl, JsonResponse(200, ""));
+  EXPECT_OK(Revoke());
+}
+
+struct RevocationCase {
+  std::string name;
+  int status;
+  std::string body;
+  Reason reason;
+};
+
+void PrintTo(const RevocationCase& row, std::ostream* os) { *os << row.name; }
+
+class RevocationTest : public HttpProviderTest,
+                       public ::testing::WithParamInterface<RevocationCase> {};
+
+TEST_P(RevocationTest, Fails) {
+  http_.AnswerWith(kRevocationUrl,
+                   [row = GetParam()](const auto&) { return JsonResponse(row.status, row.body); });
+  const absl::Status status = Revoke();
+  EXPECT_THAT(status, FailsWith(GetParam().reason));
+  EXPECT_EQ(DeliveryOf(status), Delivery::kAnswered);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, RevocationTest,
+    ::testing::Values(RevocationCase{"rev_unsupported_type", 400,
+                                     R"({"error":"unsupported_token_type"})",
+                                     Reason::kOperationNotSupported},
+                      RevocationCase{"rev_redirect", 302, "", Reason::kProviderResponseInvalid},
+                      RevocationCase{"rev_invalid_client", 401, R"({"error":"invalid_client"})",
+                                     Reason::kProviderRejectedClient},
+                      RevocationCase{"Unavailable", 503, "", Reason::kProviderUnavailable}),
+    [](const auto& row) { return row.param.name; });
+
+// `rev-no-endpoint`
+TEST_F(HttpProviderTest, CannotRevokeWithoutAnEndpoint) {
+  DiscoverWithout("revocation_endpoint");
+  EXPECT_THAT(Revoke(), FailsWith(Reason::kOperationNotSupported));
+}
+
+// `ui-happy`
+TEST_F(HttpProviderTest, ShowsTheAccessTokenInTheHeaderAlone) {
+  http_.Enqueue(kUserInfoUrl, JsonResponse(200, R"({"sub":"alice","name":"Alice"})"));
+  EXPECT_THAT(FetchUserInfo(), IsOkAndHolds(Json({{"sub", "alice"}, {"name", "Alice"}})));
+  const auto requests = http_.requests_for(kUserInfoUrl);
+  ASSERT_THAT(requests, SizeIs(1));
+  EXPECT_EQ(requests[0].method, "GET");
+  EXPECT_EQ(Authorization(requests[0]), "Bearer at");
+  EXPECT_THAT(requests[0].body, IsEmpty());
+}
+
+TEST_F(HttpProviderTest, RefusesClaimsOfAnotherSubject) {
+  http_.Enqueue(kUserInfoUrl, JsonResponse(200, R"({"sub":"mallory"})"));
+  EXPECT_THAT(FetchUserInfo(), FailsWith(Reason::kProviderResponseInvalid));
+}
+
+// `ui-redirect`
+TEST_F(HttpProviderTest, DoesNotTakeAnAccessTokenElsewhere) {
+  HttpResponse redirect = JsonResponse(302, "");
+  redirect.headers.emplace_back("location", "https://elsewhere.example/");
+  http_.Enqueue(kUserInfoUrl, std::move(redirect));
+  EXPECT_THAT(FetchUserInfo(), FailsWith(Reason::kProviderResponseInvalid));
+}
+
+TEST_F(HttpProviderTest, HasNoClaimsWithoutAnEndpoint) {
+  DiscoverWithout("userinfo_endpoint");
+  EXPECT_THAT(FetchUserInfo(), FailsWith(Reason::kOperationNotSupported));
+}
+
+TEST_F(HttpProviderTest, VerifiesWhatItsProviderSigned) {
+  const SigningKey key = SigningKey::Generate(jose::Algorithm::kRS256, "key");
+  http_.Enqueue(kJwksUrl, JsonResponse(200, JwkSetText({key.Jwk()})));
+  EXPECT_OK(RunBlocking(runtime_,
+                        provider_.VerifySignature(Secret(key.Sign({{"sub", "alice"}})), Soon())));
+}
+
+// `alg-from-token`: without configuration and metadata that is RS256, whatever the token says.
+TEST_F(HttpProviderTest, TakesNoAlgorithmFromAToken) {
+  const SigningKey key = SigningKey::Generate(jose::Algorithm::kES256, "key");
+  const auto verified = RunBlocking(
+      runtime_, provider_.VerifySignature(Secret(key.Sign({{"sub", "alice"}})), Soon()));
+  EXPECT_THAT(verified, FailsWith(Reason::kAlgorithmNotAllowed));
+  EXPECT_THAT(http_.requests_for(kJwksUrl), IsEmpty());
+}
+
+}  // namespace
+}  // namespace tokenbroker::provider
