@@ -1,5 +1,6 @@
 #include "telemetry/log_line.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -56,20 +57,23 @@ bool IsPlain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 // Bytes beyond ASCII become \u00XX, one for each byte: readable enough for names, and valid JSON
 // whatever the bytes are.
 void AppendEscaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    if (IsPlain(c)) {
-      out += c;
-      continue;
-    }
+  while (true) {
+    // Nearly always all of it.
+    const auto plain = static_cast<std::size_t>(
+        std::find_if_not(text.begin(), text.end(), IsPlain) - text.begin());
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) return;
+    const char c = text[plain];
+    text.remove_prefix(plain + 1);
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
-      continue;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += "\\u00";
+      out += kHexDigits[byte >> 4];
+      out += kHexDigits[byte & 15];
     }
-    const auto byte = static_cast<unsigned char>(c);
-    out += "\\u00";
-    out += kHexDigits[byte >> 4];
-    out += kHexDigits[byte & 15];
   }
 }
 

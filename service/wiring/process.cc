@@ -19,6 +19,7 @@
 #include "net/runtime.h"
 #include "provider/http_provider.h"
 #include "rpc/gate.h"
+#include "rpc/grpc_log.h"
 #include "rpc/server.h"
 #include "rpc/token_broker_service.h"
 #include "telemetry/log.h"
@@ -108,6 +109,7 @@ struct Process::Parts {
       : loaded(std::move(loaded_config)),
         log(sink, clock, LevelOf(loaded.config.telemetry().log()),
             FormatOf(loaded.config.telemetry().log())),
+        grpc_log(log),
         request_log(sink, {.format = FormatOf(loaded.config.telemetry().log()),
                            .threshold = LevelOf(loaded.config.telemetry().log())}),
         runtime(WorkerThreads(loaded.config.server())),
@@ -115,6 +117,7 @@ struct Process::Parts {
 
   const config::LoadedConfig loaded;
   const telemetry::Log log;
+  const rpc::GrpcLog grpc_log;
   telemetry::RequestLog request_log;
   Runtime runtime;
   broker::TokenCache cache;

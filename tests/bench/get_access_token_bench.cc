@@ -32,6 +32,8 @@ namespace {
 
 struct Options {
   std::string serve;  // set in a server's process
+  std::string load;   // the address of a server that was started by hand
+  std::string bearer;
   double seconds = 3;
   std::size_t rounds = 5;
   std::size_t in_flight = 32;
@@ -165,6 +167,15 @@ void Compare(const Options& options) {
   }
 }
 
+void PutLoad(const Options& options) {
+  const Load load{.address = options.load,
+                  .bearer = options.bearer,
+                  .in_flight = options.in_flight,
+                  .connections = options.connections};
+  const auto calls = RunClosedLoop(load, std::chrono::duration<double>(options.seconds));
+  std::printf("%llu calls\n", static_cast<unsigned long long>(calls));
+}
+
 void Serve(const Options& options) {
   const auto* contestant = std::ranges::find_if(
       kContestants, [&](const Contestant& one) { return options.serve == one.name; });
@@ -196,6 +207,8 @@ std::optional<Options> ParseOptions(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     const bool known = Read(argument, "--serve=", options.serve) ||
+                       Read(argument, "--load=", options.load) ||
+                       Read(argument, "--bearer=", options.bearer) ||
                        Read(argument, "--seconds=", options.seconds) ||
                        Read(argument, "--rounds=", options.rounds) ||
                        Read(argument, "--in-flight=", options.in_flight) ||
@@ -218,10 +231,12 @@ int main(int argc, char** argv) {
                  "[--connections=N] [--queues=N]\n";
     return 2;
   }
-  if (options->serve.empty()) {
-    tokenbroker::bench::Compare(*options);
-  } else {
+  if (!options->serve.empty()) {
     tokenbroker::bench::Serve(*options);
+  } else if (!options->load.empty()) {
+    tokenbroker::bench::PutLoad(*options);
+  } else {
+    tokenbroker::bench::Compare(*options);
   }
   return 0;
 }
