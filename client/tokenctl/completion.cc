@@ -10,7 +10,7 @@ namespace {
   "  local commands='login token grants grant revoke userinfo completion'\n"               \
   "  local flags='--address= --ca= --cert= --key= --token_file= --tls --json --client='\n" \
   "  flags+=' --scopes= --audience= --redirect_uri= --response_type= --response_mode='\n"  \
-  "  flags+=' --open --min_remaining= --subject= --state= --yes --help'\n"                 \
+  "  flags+=' --prompt= --open --min_remaining= --subject= --state= --yes --help'\n"       \
   "  case $current in\n"                                                                   \
   "    -*) COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"))\n"                         \
   "        [[ ${COMPREPLY-} == *= ]] && compopt -o nospace ;;\n"                           \

@@ -39,6 +39,8 @@ ABSL_FLAG(std::string, redirect_uri, "http://127.0.0.1:8400/callback",
           "login: a loopback URI that the client is configured with");
 ABSL_FLAG(std::string, response_type, "", "login: such as 'code' or 'code id_token'");
 ABSL_FLAG(std::string, response_mode, "", "login: form_post or query");
+ABSL_FLAG(std::string, prompt, "",
+          "login: such as 'consent', which some providers want for a refresh token");
 ABSL_FLAG(bool, open, true, "login: open the browser; --noopen prints the URL only");
 ABSL_FLAG(absl::Duration, min_remaining, absl::ZeroDuration(),
           "token: how much longer the token must live, such as 5m");
@@ -80,6 +82,7 @@ ExitCode RunLogin(v1::TokenBroker::Stub& broker, const Arguments&) {
   options.request.set_redirect_uri(absl::GetFlag(FLAGS_redirect_uri));
   options.request.set_response_type(absl::GetFlag(FLAGS_response_type));
   options.request.set_response_mode(absl::GetFlag(FLAGS_response_mode));
+  options.request.set_prompt(absl::GetFlag(FLAGS_prompt));
   options.request.set_audience(absl::GetFlag(FLAGS_audience));
   for (const std::string& scope : absl::GetFlag(FLAGS_scopes)) options.request.add_scopes(scope);
   return Login(broker, options);
