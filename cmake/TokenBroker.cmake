@@ -22,6 +22,9 @@ function(tokenbroker_library name)
   target_link_libraries(tokenbroker_${name} PUBLIC ${ARG_DEPS} PRIVATE tokenbroker_warnings)
 endfunction()
 
+# What the sanitizers' presets build: the unit tests and what they need, no more.
+add_custom_target(unit_tests)
+
 # tokenbroker_test(NAME SOURCES a_test.cc DEPS tokenbroker::oauth [LABELS unit] [ENVIRONMENT K=V] [NO_MAIN])
 #
 # One GoogleTest binary, registered as one ctest of that name. Label `unit` unless told otherwise.
@@ -38,6 +41,9 @@ function(tokenbroker_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock tokenbroker_warnings)
   if(NOT ARG_NO_MAIN)
     target_link_libraries(${name} PRIVATE GTest::gmock_main)
+  endif()
+  if("unit" IN_LIST ARG_LABELS)
+    add_dependencies(unit_tests ${name})
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}

@@ -142,11 +142,11 @@ if wants black_box; then
 fi
 wants browser && timed "a browser on the sample application" browser
 if wants asan; then
-  must "asan build" build asan
+  must "asan build" build asan unit_tests
   timed "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" ctest_of asan
 fi
 if wants tsan; then
-  must "tsan build" build tsan
+  must "tsan build" build tsan unit_tests
   timed "core classes under ThreadSanitizer" ctest_of tsan
 fi
 wants fuzz && check "fuzzing, ${FUZZ_SECONDS} s each" tests/fuzz/run.sh "$FUZZ_SECONDS"
