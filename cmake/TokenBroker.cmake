@@ -22,8 +22,10 @@ function(tokenbroker_library name)
   target_link_libraries(tokenbroker_${name} PUBLIC ${ARG_DEPS} PRIVATE tokenbroker_warnings)
 endfunction()
 
-# What the sanitizers' presets build: the unit tests and what they need, no more.
+# What the sanitizers' presets build, and no more: asan the unit tests, tsan those of classes that
+# threads share (label `concurrent`).
 add_custom_target(unit_tests)
+add_custom_target(concurrent_tests)
 
 # tokenbroker_test(NAME SOURCES a_test.cc DEPS tokenbroker::oauth [LABELS unit] [ENVIRONMENT K=V] [NO_MAIN])
 #
@@ -44,6 +46,9 @@ function(tokenbroker_test name)
   endif()
   if("unit" IN_LIST ARG_LABELS)
     add_dependencies(unit_tests ${name})
+  endif()
+  if("concurrent" IN_LIST ARG_LABELS)
+    add_dependencies(concurrent_tests ${name})
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}

@@ -146,7 +146,7 @@ if wants asan; then
   timed "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" ctest_of asan
 fi
 if wants tsan; then
-  must "tsan build" build tsan unit_tests
+  must "tsan build" build tsan concurrent_tests
   timed "core classes under ThreadSanitizer" ctest_of tsan
 fi
 wants fuzz && check "fuzzing, ${FUZZ_SECONDS} s each" tests/fuzz/run.sh "$FUZZ_SECONDS"
