@@ -226,10 +226,12 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
       // The old token is better than none, unless the caller said that it is not good enough.
       const bool gone =
           HasReason(outcome, Reason::kReauthorizationRequired) && grant->refresh_token.has_value();
-      const bool good_enough =
-          usable && !gone &&
-          grant->access_tokens.at(selector).value != query.rejected_access_token &&
-          grant->access_tokens.at(selector).expires_at - now >= query.min_remaining_lifetime;
+      if (!there || gone) co_return outcome;
+      const grants::AccessToken& old = grant->access_tokens.at(selector);
+      const absl::Duration remaining = old.expires_at - clock_.Now();  // the attempt took its time
+      const bool good_enough = remaining > absl::ZeroDuration() &&
+                               remaining >= query.min_remaining_lifetime &&
+                               old.value != query.rejected_access_token;
       if (!good_enough) co_return outcome;
       TokenSnapshot token = Keep(*grant, selector, key, ticket);
       CO_RETURN_IF_ERROR(CheckRelease(asker, *token));
