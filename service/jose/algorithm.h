@@ -35,8 +35,7 @@ enum class HashFunction { kSha256, kSha384, kSha512, kShake256 };
 // An `alg` value read to the end: which algorithm, and which curve where the name settles it.
 struct AlgorithmIdentifier {
   Algorithm algorithm;
-  std::optional<Curve>
-      curve;  // of ES256, ES384, ES512, Ed25519, Ed448; none for RSA, HMAC, `EdDSA`
+  std::optional<Curve> curve;  // none for RSA, HMAC and plain `EdDSA`
 
   friend bool operator==(const AlgorithmIdentifier&, const AlgorithmIdentifier&) = default;
 };

@@ -29,9 +29,8 @@ class DecryptionKey {
  public:
   // Reads a PEM private key, PKCS #8 or the older forms, not encrypted.
   //
-  //   algorithm  RSA-OAEP(-256) for RSA of 2048 to 16384 bits, ECDH-ES(+A*KW) for P-256, P-384,
-  //   P-521 key_id     `kid` in the published key; may be empty, then the key is tried whatever a
-  //   token says
+  //   algorithm  RSA-OAEP(-256) for RSA of 2048 to 16384 bits, ECDH-ES(+A*KW) for the NIST curves
+  //   key_id     `kid` in the published key; may be empty, then any token's `kid` will do
   //
   // Errors: INVALID_REQUEST, with a message that says whether the PEM or the type is at fault.
   static absl::StatusOr<DecryptionKey> FromPem(const Secret& pem, KeyManagement algorithm,

@@ -18,9 +18,8 @@ class PrivateKey {
  public:
   // Reads a PEM private key, PKCS #8 or the older forms, not encrypted.
   //
-  //   algorithm  not HMAC; the key must be of its type: RSA of 2048 to 16384 bits, the curve of
-  //   ES*,
-  //              Ed25519 or Ed448
+  //   algorithm  not HMAC; the key must be of its type: RSA of 2048 to 16384 bits, the curve
+  //              of ES*, Ed25519 or Ed448
   //   key_id     `kid` of what it signs; may be empty, then none is written
   //
   // Errors: INVALID_REQUEST, with a message that says whether the PEM or the type is at fault.

@@ -1,5 +1,5 @@
-// The signature primitives of RFC 7518 section 3 and RFC 8037, on bytes. Used inside jose/ only; they
-// check nothing about what the bytes mean.
+// The signature primitives of RFC 7518 section 3 and RFC 8037, on bytes. Used inside jose/ only;
+// they check nothing about what the bytes mean.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,8 @@
 #include "jose/jwe.h"
 
+#include <cctype>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/base64url.h"
@@ -92,7 +94,9 @@ INSTANTIATE_TEST_SUITE_P(Jwe, JweRoundTrip,
                          [](const auto& instance) {
                            std::string name(KeyManagementName(std::get<0>(instance.param)));
                            name += ContentEncryptionName(std::get<1>(instance.param));
-                           std::erase_if(name, [](char c) { return !std::isalnum(c); });
+                           std::erase_if(name, [](char c) {
+                             return !std::isalnum(static_cast<unsigned char>(c));
+                           });
                            return name;
                          });
 

@@ -1,6 +1,7 @@
 #include "jose/jwk.h"
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
