@@ -1,5 +1,6 @@
 #include "net/curl_engine.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <utility>
@@ -11,6 +12,8 @@
 namespace tokenbroker {
 namespace {
 
+// Where a request has no deadline, and small enough for every clock's arithmetic.
+constexpr absl::Duration kLongestTransfer = absl::Hours(24);
 // Idle connections kept, over all hosts.
 constexpr long kMaxPooledConnections = 128;
 
@@ -106,12 +109,10 @@ void CurlEngine::Add(TransferId id, std::unique_ptr<CurlTransfer> transfer, absl
   }
   CURL* const handle = transfer->handle();
   asio::steady_timer deadline(strand_);
-  if (timeout != absl::InfiniteDuration()) {
-    deadline.expires_after(absl::ToChronoNanoseconds(timeout));
-    deadline.async_wait([self = shared_from_this(), id](asio::error_code cancelled) {
-      if (!cancelled) self->Abandon(id, Reason::kDeadlineExceeded, "timeout");
-    });
-  }
+  deadline.expires_after(absl::ToChronoNanoseconds(std::min(timeout, kLongestTransfer)));
+  deadline.async_wait([self = shared_from_this(), id](asio::error_code cancelled) {
+    if (!cancelled) self->Abandon(id, Reason::kDeadlineExceeded, "timeout");
+  });
   ids_.emplace(handle, id);
   running_.emplace(id, Running{std::move(transfer), std::move(done), std::move(deadline)});
   curl_multi_add_handle(multi_, handle);

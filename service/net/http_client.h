@@ -35,7 +35,7 @@ struct HttpRequest {
   std::string url;
   std::vector<HttpHeader> headers;
   Secret body;
-  // When the whole exchange must be over, name resolution included.
+  // When the whole exchange must be over, name resolution included; a day from now at the latest.
   absl::Time deadline = absl::InfiniteFuture();
   HttpLimits limits = {};
   TlsClientOptions tls = {};

@@ -21,7 +21,7 @@ struct RedisOptions {
   std::optional<std::string> username = {};  // ACL user. Default: Redis's own default user.
   std::optional<Secret> password = {};
   int database = 0;
-  // For connecting and signing in together.
+  // For connecting, TLS included, and as much again for signing in.
   absl::Duration connect_timeout = absl::Seconds(2);
   // The longest that a command waits, whatever its own deadline. A connection that has answered
   // nothing at all for as long, with commands waiting, is given up.

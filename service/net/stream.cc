@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -166,17 +167,20 @@ Task<std::shared_ptr<Stream>> ConnectStream(StreamEndpoint endpoint, absl::Durat
     if (path.size() >= sizeof(sockaddr_un::sun_path)) co_return ConnectError("connect");
     addresses.emplace_back(asio::local::stream_protocol::endpoint(path));
   }
+  const auto end = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout);
+  const auto left = [end] { return absl::FromChrono(end - std::chrono::steady_clock::now()); };
   auto socket = std::make_unique<Socket>(co_await asio::this_coro::executor);
   bool connected = false;
-  for (const auto& address : addresses) {
-    const Watchdog watchdog(*socket, timeout);
-    connected = co_await ConnectTo(*socket, address);
-    if (watchdog.expired()) co_return ConnectError("timeout");
-    if (connected) break;
+  bool expired = false;
+  for (std::size_t i = 0; i < addresses.size() && !connected; ++i) {
+    // An address that swallows packets must leave some time for the others.
+    const Watchdog watchdog(*socket, left() / static_cast<double>(addresses.size() - i));
+    connected = co_await ConnectTo(*socket, addresses[i]);
+    expired = watchdog.expired();
   }
-  if (!connected) co_return ConnectError("connect");
+  if (expired || !connected) co_return ConnectError(expired ? "timeout" : "connect");
   if (tcp != nullptr && tcp->tls) {
-    co_return co_await ShakeHands(std::move(*socket), *tcp, timeout);
+    co_return co_await ShakeHands(std::move(*socket), *tcp, left());
   }
   co_return std::make_shared<LayeredStream<Socket>>(std::move(socket));
 }

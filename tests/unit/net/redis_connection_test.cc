@@ -51,7 +51,7 @@ class RedisConnectionTest : public ::testing::Test {
   Result AskUntilConnected(RedisConnection& redis, const RedisCommand& command) {
     const absl::Time end = Deadline();
     Result result = Ask(redis, command);
-    while (HasReason(result.status(), Reason::kStoreUnavailable) && clock_.Now() < end) {
+    while (!result.ok() && clock_.Now() < end) {
       result = Ask(redis, command);
     }
     return result;
@@ -186,8 +186,8 @@ TEST_F(RedisConnectionTest, SendsNothingAfterTheDeadline) {
 TEST_F(RedisConnectionTest, GivesUpAConnectionThatAnswersNothing) {
   RedisServer server;
   auto options = Patient(server.Options());
-  options->command_timeout = absl::Milliseconds(100);
-  options->connect_timeout = absl::Milliseconds(100);
+  options->command_timeout = absl::Milliseconds(400);
+  options->connect_timeout = absl::Milliseconds(400);
   RedisConnection redis(runtime_, clock_, options);
   ASSERT_OK(AskUntilConnected(redis, {"PING"}));
   server.Pause();

@@ -108,7 +108,7 @@ TEST_F(RedisSubscriberTest, SaysWhenItMayHaveMissedSomethingAndListensAgain) {
 TEST_F(RedisSubscriberTest, NoticesAConnectionThatHasFallenSilent) {
   RedisServer server;
   auto options = server.Options();
-  options->ping_interval = absl::Milliseconds(30);
+  options->ping_interval = absl::Milliseconds(250);
   RedisSubscriber subscriber(runtime_, options, {.channels = {"news"}}, journal_.Callbacks());
   journal_.WaitFor(1);
   server.Pause();
