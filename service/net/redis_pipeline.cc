@@ -108,8 +108,6 @@ asio::awaitable<void> RedisPipeline::Serve(std::shared_ptr<RedisSession> session
 
 asio::awaitable<void> RedisPipeline::WriteWaiting(std::shared_ptr<RedisPipeline> self,
                                                   std::shared_ptr<RedisSession> session) {
-  // Lets commands that are on their way to the strand join the first write.
-  co_await asio::post(asio::use_awaitable);
   WipingBuffer buffer;
   while (self->session_ == session && !self->waiting_.empty() && !self->read_only_) {
     self->Gather(buffer);
@@ -130,6 +128,7 @@ asio::awaitable<void> RedisPipeline::WriteWaiting(std::shared_ptr<RedisPipeline>
 void RedisPipeline::ScheduleWrite() {
   if (session_ == nullptr || writing_ || waiting_.empty() || read_only_) return;
   writing_ = true;
+  // Begins after what the strand was given before it, so that those commands join the first write.
   runtime_.SpawnOn(strand_, WriteWaiting(shared_from_this(), session_));
 }
 
