@@ -1,8 +1,9 @@
 #include "oauth/authorization_request.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <set>
 
 #include "absl/strings/ascii.h"
@@ -12,7 +13,6 @@
 #include "oauth/authorization_response.h"
 #include "oauth/form.h"
 #include "oauth/url.h"
-#include "openssl/evp.h"
 
 namespace tokenbroker::oauth {
 namespace {

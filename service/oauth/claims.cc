@@ -1,6 +1,5 @@
 #include "oauth/claims.h"
 
-#include <cmath>
 #include <cstdint>
 
 #include "base/error.h"

@@ -1,8 +1,6 @@
 #include "oauth/form.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdint>
 #include <utility>
 
 #include "absl/strings/ascii.h"

@@ -1,5 +1,6 @@
 #include "oauth/id_token.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
