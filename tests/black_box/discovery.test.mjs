@@ -9,7 +9,7 @@ import { publicJwk, signingKey } from '../providers/hostile/keys.mjs';
 describe('discovery', () => {
   let world;
   before(async () => {
-    world = await HostileWorld.start({ size: 80, provider: { request_timeout: '1s', connect_timeout: '500ms' } });
+    world = await HostileWorld.start({ size: 80, provider: { request_timeout: '3s', connect_timeout: '1s' } });
   });
   after(() => world?.stop());
 
@@ -73,9 +73,10 @@ describe('discovery', () => {
     500: failing(500), 404: failing(404), reset: { response: () => ({ reset: true }) }, timeout: { response: () => ({ hang: true }) },
   })) {
     it(`disc-cold-500: down with ${kind} at first, well later`, async () => {
-      const signIn = await with_(fault, 1);
+      const signIn = await with_(fault, Infinity);
       const error = await signIn.begin().then(() => assert.fail('accepted'), (e) => e);
       assert.ok(['UNAVAILABLE', 'INTERNAL', 'DEADLINE_EXCEEDED'].includes(error.code), error.message);
+      signIn.op.tweaks.clear();
       await eventually(() => signIn.begin(), 'the provider is tried again', 35000);
     });
   }
@@ -83,7 +84,7 @@ describe('discovery', () => {
   it('disc-oversize: 20 MiB of metadata', async () => {
     const signIn = await with_(metadata({ x: 'x'.repeat(20 * 1024 * 1024) }), Infinity);
     const error = await signIn.begin().then(() => assert.fail('accepted'), (e) => e);
-    assert.ok(['UNAVAILABLE', 'INTERNAL'].includes(error.code), error.message);
+    assert.ok(['UNAVAILABLE', 'INTERNAL', 'DEADLINE_EXCEEDED'].includes(error.code), error.message);
   });
 
   for (const [kind, body] of Object.entries({ deep: '['.repeat(100000), HTML: '<html>', array: '[]', empty: '' })) {
@@ -126,7 +127,7 @@ describe('discovery', () => {
   });
 
   it('jwks-single-flight: fifty sign-ins at a cold start, one fetch', async () => {
-    const signIn = world.newCase();
+    const signIn = world.newCase({ alg: 'ES256' });
     const begun = await Promise.all(Array.from({ length: 50 }, () => signIn.rpc.CreateAuthorizationUrl({
       client: signIn.client, redirect_uri: signIn.redirectUri, response_type: 'code id_token', response_mode: 'form_post',
     })));
@@ -177,11 +178,14 @@ describe('discovery', () => {
   it('jwks-unknown-kid-flood: forged key ids cost the provider next to nothing', async () => {
     const signIn = world.newCase();
     await signIn.run('code id_token');
+    const began = Date.now();
     for (let i = 0; i < 100; ++i) {
       signIn.op.next('authorize', { idToken: (plan) => { plan.header.kid = `forged-${i}`; } });
       await fails(signIn.run('code id_token'), ARG('KEY_NOT_FOUND'));
     }
-    assert.ok(signIn.count('jwks') <= 12, `${signIn.count('jwks')} fetches`);
+    // The configuration here allows five at once and one more a second.
+    const allowed = 1 + 5 + Math.ceil((Date.now() - began) / 1000);
+    assert.ok(signIn.count('jwks') <= allowed, `${signIn.count('jwks')} fetches`);
     await signIn.run('code id_token');
   });
 
@@ -197,10 +201,11 @@ describe('discovery', () => {
 
   it('jwks-failure-storm: keys that cannot be had', async () => {
     const signIn = world.newCase();
-    signIn.op.next('jwks', failing(503), 1);
+    signIn.op.always('jwks', failing(503));
     await signIn.begin();
     await fails(signIn.submit(signIn.authorize()), UP);
     assert.equal(signIn.count('token'), 0);
+    signIn.op.tweaks.clear();
     await eventually(() => signIn.run('code id_token'), 'the keys are tried again', 35000);
   });
 

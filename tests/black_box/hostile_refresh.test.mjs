@@ -10,7 +10,7 @@ describe('refreshing at a hostile provider', () => {
   before(async () => {
     world = await HostileWorld.start({
       size: 60,
-      provider: { request_timeout: '2s' },
+      provider: { request_timeout: '2s', connect_timeout: '1s' },
       client: { refresh: { floor: '0s' } },
     });
   });

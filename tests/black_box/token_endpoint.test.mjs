@@ -9,7 +9,7 @@ import { seconds } from './harness/rpc.mjs';
 describe('the token endpoint', () => {
   let world;
   before(async () => {
-    world = await HostileWorld.start({ size: 120, provider: { request_timeout: '2s' } });
+    world = await HostileWorld.start({ size: 120, provider: { request_timeout: '2s', connect_timeout: '1s' } });
   });
   after(() => world?.stop());
 

@@ -7,7 +7,7 @@ import { plain } from './harness/rpc.mjs';
 
 let world;
 before(async () => {
-  world = await HostileWorld.start({ size: 60, provider: { request_timeout: '1s' } });
+  world = await HostileWorld.start({ size: 60, provider: { request_timeout: '2s', connect_timeout: '1s' } });
 });
 after(() => world?.stop());
 

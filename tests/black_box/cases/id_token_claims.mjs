@@ -35,9 +35,9 @@ const ISSUER = [
   { id: 'idt-iss-prefix-substring/prefix', reason: 'ISSUER_MISMATCH', idToken: change('iss', (v) => v.slice(0, -1)) },
   { id: 'idt-iss-prefix-substring/suffix', reason: 'ISSUER_MISMATCH', idToken: change('iss', (v) => v.slice(1)) },
   { id: 'idt-iss-prefix-substring/slash', reason: 'ISSUER_MISMATCH', idToken: change('iss', (v) => `${v}/`) },
-  { id: 'idt-iss-nul/iss', reason: 'ISSUER_MISMATCH', idToken: change('iss', (v) => `${v}\0x`) },
-  { id: 'idt-iss-nul/aud', reason: 'AUDIENCE_MISMATCH', idToken: change('aud', (v) => `${v}\0x`) },
-  { id: 'idt-iss-nul/nonce', reason: 'NONCE_MISMATCH', idToken: change('nonce', (v) => `${v}\0`) },
+  { id: 'idt-iss-nul/iss', reason: ['CLAIM_MALFORMED', 'ISSUER_MISMATCH'], idToken: change('iss', (v) => `${v}\0x`) },
+  { id: 'idt-iss-nul/aud', reason: ['CLAIM_MALFORMED', 'AUDIENCE_MISMATCH'], idToken: change('aud', (v) => `${v}\0x`) },
+  { id: 'idt-iss-nul/nonce', reason: ['CLAIM_MALFORMED', 'NONCE_MISMATCH'], idToken: change('nonce', (v) => `${v}\0`) },
   { id: 'idt-iss-nul/sub', reason: 'CLAIM_MALFORMED', idToken: change('sub', (v) => `${v}\0`) },
 ];
 

@@ -90,7 +90,7 @@ const HEADERS = [
   { id: 'jws-shape/four-parts', reason: MALFORMED, idToken: compact((t) => `${t}.x`) },
   { id: 'jws-shape/five-parts', reason: [MALFORMED, ALGORITHM, 'DECRYPTION_FAILED'], idToken: compact((t) => `${t}.x.y`) },
   { id: 'jws-shape/padding', reason: MALFORMED, idToken: compact((t) => `${t}=`) },
-  { id: 'jws-shape/newline', reason: MALFORMED, idToken: compact((t) => `${t}\n`) },
+  { id: 'jws-shape/newline', reason: [MALFORMED, 'CALLBACK_MALFORMED', 'MEMBER_MALFORMED'], idToken: compact((t) => `${t}\n`) },
   { id: 'jws-shape/leading-space', reason: MALFORMED, idToken: compact((t) => ` ${t}`) },
   {
     id: 'jws-json-serialisation',

@@ -42,7 +42,7 @@ export class Child {
   }
 
   // Waits until `probe(child)` returns something; fails when the process ends first.
-  async until(probe, what, limitMs = 15000) {
+  async until(probe, what, limitMs = 60000) {
     return eventually(async () => {
       if (this.how) throw new Gone(`${what}: the process ended (${JSON.stringify(this.how)}):\n${this.output}`);
       return probe(this);

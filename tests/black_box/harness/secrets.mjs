@@ -37,7 +37,7 @@ export function leaksIn(text) {
   for (const [value, what] of seen) {
     const forms = new Set([value, encodeURIComponent(value)]);
     const parts = value.split('.');
-    if (parts.length === 3 && parts[2].length > 20) forms.add(parts[2]).add(parts[1]);
+    if (parts.length === 3) for (const part of parts.slice(1)) if (part.length > 20) forms.add(part);
     for (const form of forms) {
       const at = text.indexOf(form);
       if (at < 0) continue;
