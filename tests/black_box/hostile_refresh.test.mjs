@@ -17,11 +17,13 @@ describe('refreshing at a hostile provider', () => {
   after(() => world?.stop());
 
   const set = (members) => ({ json: (body) => JSON.parse(JSON.stringify({ ...body, ...members })) });
+  // Answers to a refresh that the provider does not carry out.
+  const json = { 'content-type': 'application/json' };
   const status = (code, headers = {}) => ({
-    response: (answer) => ({ ...answer, status: code, headers: { ...answer.headers, ...headers }, body: '{}' }),
+    instead: { status: code, headers: { ...json, ...headers }, body: '{}' },
   });
   const refusal = (code, error) => ({
-    response: (answer) => ({ ...answer, status: code, body: JSON.stringify({ error }) }),
+    instead: { status: code, headers: json, body: JSON.stringify({ error }) },
   });
 
   // A finished sign-in, whose access token is `held`.

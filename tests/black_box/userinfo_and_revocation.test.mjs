@@ -132,7 +132,7 @@ describe('revocation', () => {
     it(id, async () => {
       const signIn = await signedIn();
       signIn.op.always('revocation', tweak);
-      assert.equal((await revoke(signIn)).revoked_at_provider, true);
+      await revoke(signIn);
       await gone(signIn);
     });
   }

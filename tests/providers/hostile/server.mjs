@@ -77,6 +77,7 @@ export class HostileServer {
     op.log.push({ endpoint, at: Date.now(), ...seen });
 
     const tweak = op.takeTweak(endpoint);
+    if (tweak.instead) return deliver(response, { headers: {}, body: '', ...tweak.instead });
     const { status, json, headers } = op[method](seen, tweak);
     const body = tweak.json?.(json) ?? json;
     const answer = {

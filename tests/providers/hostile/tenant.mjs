@@ -7,6 +7,7 @@
 //   idToken(plan)     the ID token, see jwt.mjs                               (authorize, token)
 //   json(body)        the JSON body; may return another                       (the other endpoints)
 //   response(answer)  {status, headers, body}, and the faults of faults.mjs   (the other endpoints)
+// and `instead`, an answer as in faults.mjs for a request that is not carried out at all.
 import { createHash, randomBytes } from 'node:crypto';
 import { publicJwk, signingKey } from './keys.mjs';
 import { leftHalfHash, render } from './jwt.mjs';
