@@ -101,7 +101,8 @@ INSTANTIATE_TEST_SUITE_P(Jwe, JweRoundTrip,
                          });
 
 TEST(Jwe, DecryptsTheExamplesOfTheRfcs) {
-  for (const Json& example : LoadTestData("rfc_jwe_examples_test_only.json")["examples"]) {
+  const Json data = LoadTestData("rfc_jwe_examples_test_only.json");
+  for (const Json& example : data["examples"]) {
     const auto algorithm = ParseKeyManagement(example["alg"].get<std::string>());
     ASSERT_OK_AND_ASSIGN(const DecryptionKey key,
                          DecryptionKey::FromPem(PemFromPrivateJwk(example["key"]), *algorithm,
