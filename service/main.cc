@@ -66,9 +66,9 @@ int main(int argc, char** argv) {
 
   const std::string file = absl::GetFlag(FLAGS_config);
   if (absl::GetFlag(FLAGS_check)) {
-    const absl::Status checked =
-        absl::GetFlag(FLAGS_without_files) ? tokenbroker::config::CheckConfig(file).status()
-                                           : tokenbroker::config::LoadConfig(file).status();
+    const absl::Status checked = absl::GetFlag(FLAGS_without_files)
+                                     ? tokenbroker::config::CheckConfig(file).status()
+                                     : tokenbroker::config::LoadConfig(file).status();
     if (!checked.ok()) return Complain(checked);
     std::printf("%s is valid\n", file.c_str());
     return 0;
