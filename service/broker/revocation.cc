@@ -50,12 +50,13 @@ std::vector<IssuedToken> TokensOf(const grants::Grant& grant) {
 
 StatusTask RevokeAtProvider(const Client& client, std::vector<IssuedToken> tokens,
                             absl::Time deadline) {
+  bool refresh_token_revoked = false;
   for (IssuedToken& token : tokens) {
     const bool is_refresh_token = token.type == kRefreshToken;
     absl::Status revoked = co_await client.provider->Revoke(
         client.registration, std::move(token.value), std::move(token.type), deadline);
-    const bool unsupported = HasReason(revoked, Reason::kOperationNotSupported);
-    if (!revoked.ok() && (is_refresh_token || unsupported)) co_return revoked;
+    if (!revoked.ok() && !refresh_token_revoked) co_return revoked;
+    refresh_token_revoked |= is_refresh_token;
   }
   co_return absl::OkStatus();
 }

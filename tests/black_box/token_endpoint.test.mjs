@@ -110,10 +110,7 @@ describe('the token endpoint', () => {
       const signIn = world.newCase({ expiresIn: expires });
       const outcome = await signIn.run('code').then(() => 'OK', (error) => error.reason);
       assert.ok(['OK', 'PROVIDER_RESPONSE_INVALID'].includes(outcome), outcome);
-      if (outcome === 'OK') {
-        const asked = await signIn.token().then(() => 'OK', (error) => error.reason);
-        assert.ok(['OK', 'PROVIDER_RESPONSE_INVALID'].includes(asked), asked);
-      }
+      if (outcome === 'OK') await signIn.token().catch((error) => assert.equal(error.reason, 'PROVIDER_RESPONSE_INVALID'));
       assert.ok(signIn.count('token') <= 2);
     });
   }
@@ -223,8 +220,7 @@ describe('the token endpoint', () => {
   });
 
   it('tok-no-blind-retry: no answer in time', async () => {
-    const LATE = { code: 'DEADLINE_EXCEEDED', reason: 'DEADLINE_EXCEEDED' };
-    await refused({ response: (answer) => ({ ...answer, hang: true }) }, LATE);
+    await refused({ response: (answer) => ({ ...answer, hang: true }) }, { code: 'DEADLINE_EXCEEDED', reason: 'DEADLINE_EXCEEDED' });
   });
 
   it('tok-discard-on-idtoken-failure: the tokens are revoked', async () => {
