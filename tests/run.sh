@@ -5,20 +5,22 @@
 #   tests/run.sh unit black_box   these sections alone, with what they need
 #   tests/run.sh black_box callback refresh    of the end-to-end tests, those files alone
 #
-# Sections: lint unit black_box browser asan tsan demo, and, only when named, fuzz: the fuzzers' seeds are
-# replayed by the unit tests, while fuzzing itself needs another build, with Clang. Ends with one line, `N passed, N failed`,
-# and with a status that is not 0 when anything failed.
+# Sections: lint unit black_box browser asan demo; and, only when named, tsan (classes that threads share,
+# under ThreadSanitizer), asan_all (every unit test under AddressSanitizer) and fuzz (libFuzzer, with Clang; the
+# seeds are replayed by the unit tests anyway). Ends with one line, `N passed, N failed`, and with a status
+# that is not 0 when anything failed.
 # shellcheck disable=SC2317  # functions are called through `timed`
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-ALL="lint unit black_box browser asan tsan demo"
+ALL="lint unit black_box browser asan demo"
+NAMED="tsan asan_all fuzz"
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 
 sections=
 files=
 for argument in "$@"; do
-  case " $ALL fuzz " in
+  case " $ALL $NAMED " in
     *" $argument "*) sections="$sections $argument" ;;
     *) files="$files tests/black_box/$argument.test.mjs" ;;
   esac
@@ -83,10 +85,11 @@ build() {
   quietly cmake --preset "$preset" && quietly cmake --build --preset "$preset" ${1:+--target "$@"}
 }
 
-# ctest_of PRESET: runs the preset's tests, and counts the test cases of GoogleTest, not the binaries.
+# ctest_of PRESET [CTEST-ARGUMENT...]: runs the preset's tests, and counts the test cases of GoogleTest, not the binaries.
 ctest_of() {
   local preset=$1 folder=$reports/gtest-$1
-  GTEST_OUTPUT="json:$folder/" ctest --preset "$preset" -j "$(nproc)" | tee "$reports/ctest" | grep -Ev '^ +Start |Passed'
+  shift
+  GTEST_OUTPUT="json:$folder/" ctest --preset "$preset" -j "$(nproc)" "$@" | tee "$reports/ctest" | grep -Ev '^ +Start |Passed'
   local status=${PIPESTATUS[0]}
   # shellcheck disable=SC2046  # two words
   count $(node tests/count_gtest.mjs "$folder" "$reports/ctest")
@@ -143,6 +146,12 @@ if wants black_box; then
 fi
 wants browser && timed "a browser on the sample application" browser
 if wants asan; then
+  # The parsers and checks of what comes from outside.
+  must "asan build" build asan base_test config_test grants_test oauth_test telemetry_test
+  timed "parsers under AddressSanitizer and UndefinedBehaviorSanitizer" \
+    ctest_of asan -R '^(base|config|grants|oauth|telemetry)_test$'
+fi
+if wants asan_all; then
   must "asan build" build asan unit_tests
   timed "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" ctest_of asan
 fi
