@@ -1,0 +1,6 @@
+# find_package(tokenbroker CONFIG REQUIRED)
+# target_link_libraries(program PRIVATE tokenbroker::client)
+include(CMakeFindDependencyMacro)
+find_dependency(Protobuf)
+find_dependency(gRPC CONFIG)
+include(${CMAKE_CURRENT_LIST_DIR}/tokenbroker-targets.cmake)
