@@ -30,7 +30,8 @@ class GrantStoreHarness {
   // As another replica sees it; may be the same object.
   virtual grants::GrantStore& other_replica() = 0;
   virtual ManualClock& clock() = 0;
-  // Lets time go by, for the clock and for whatever time the store goes by.
+  // Lets time go by, for the clock and for whatever time the store goes by. Real time may count
+  // too, so tests leave minutes where they mean "not yet".
   virtual void Elapse(absl::Duration duration) = 0;
 };
 
@@ -74,7 +75,7 @@ class GrantStoreContract : public ::testing::Test {
   // The grant with another access token and the next generation.
   static grants::GrantCommit NextGeneration(const grants::Grant& grant);
   grants::Lease Leased(const std::string& grant_id, const std::string& holder,
-                       absl::Duration lifetime = absl::Seconds(30));
+                       absl::Duration lifetime = absl::Minutes(30));
   // What lies in the store.
   grants::Grant Stored(const std::string& id);
 

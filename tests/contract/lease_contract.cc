@@ -8,7 +8,7 @@ using grants::Lease;
 class LeaseContract : public GrantStoreContract {
  protected:
   absl::StatusOr<Lease> Acquire(const std::string& holder,
-                                absl::Duration lifetime = absl::Seconds(30)) {
+                                absl::Duration lifetime = absl::Minutes(30)) {
     return Run(other_replica().AcquireLease("grant", holder, lifetime));
   }
 };
@@ -24,7 +24,7 @@ TEST_F(LeaseContract, IsHeldByOne) {
   const auto retry = RetryAfterOf(refused.status());
   ASSERT_TRUE(retry.has_value());
   EXPECT_GT(*retry, absl::ZeroDuration());
-  EXPECT_LE(*retry, absl::Seconds(30));
+  EXPECT_LE(*retry, absl::Minutes(30));
 }
 
 TEST_F(LeaseContract, IsOfAGrantThatExists) {
@@ -33,20 +33,20 @@ TEST_F(LeaseContract, IsOfAGrantThatExists) {
 
 TEST_F(LeaseContract, IsGivenAgainToItsHolder) {
   Created("grant");
-  const Lease lease = Leased("grant", "holder", absl::Seconds(5));
-  Elapse(absl::Seconds(4));
-  const auto again = Acquire("holder", absl::Seconds(5));
+  const Lease lease = Leased("grant", "holder", absl::Minutes(5));
+  Elapse(absl::Minutes(4));
+  const auto again = Acquire("holder", absl::Minutes(5));
   ASSERT_OK(again);
   EXPECT_EQ(again->fence, lease.fence);
-  Elapse(absl::Seconds(4));
+  Elapse(absl::Minutes(4));
   EXPECT_THAT(Acquire("other"), FailsWith(Reason::kLeaseHeld));
 }
 
 TEST_F(LeaseContract, GoesToAnotherWithAHigherFenceOnceItHasRunOut) {
   Created("grant");
-  const Lease lease = Leased("grant", "holder", absl::Seconds(5));
-  Elapse(absl::Seconds(6));
-  EXPECT_THAT(Run(store().RenewLease(lease, absl::Seconds(5))), FailsWith(Reason::kLeaseLost));
+  const Lease lease = Leased("grant", "holder", absl::Minutes(5));
+  Elapse(absl::Minutes(6));
+  EXPECT_THAT(Run(store().RenewLease(lease, absl::Minutes(5))), FailsWith(Reason::kLeaseLost));
   const auto next = Acquire("other");
   ASSERT_OK(next);
   EXPECT_GT(next->fence, lease.fence);
@@ -54,10 +54,10 @@ TEST_F(LeaseContract, GoesToAnotherWithAHigherFenceOnceItHasRunOut) {
 
 TEST_F(LeaseContract, LastsAsLongAsItIsRenewed) {
   Created("grant");
-  const Lease lease = Leased("grant", "holder", absl::Seconds(5));
+  const Lease lease = Leased("grant", "holder", absl::Minutes(5));
   for (int i = 0; i < 10; ++i) {
-    Elapse(absl::Seconds(4));
-    ASSERT_OK(Run(other_replica().RenewLease(lease, absl::Seconds(5))));
+    Elapse(absl::Minutes(4));
+    ASSERT_OK(Run(other_replica().RenewLease(lease, absl::Minutes(5))));
     EXPECT_THAT(Acquire("other"), FailsWith(Reason::kLeaseHeld));
   }
 }
@@ -66,7 +66,7 @@ TEST_F(LeaseContract, IsFreeOnceReleased) {
   Created("grant");
   const Lease lease = Leased("grant", "holder");
   ASSERT_OK(Run(store().ReleaseLease(lease)));
-  EXPECT_THAT(Run(store().RenewLease(lease, absl::Seconds(5))), FailsWith(Reason::kLeaseLost));
+  EXPECT_THAT(Run(store().RenewLease(lease, absl::Minutes(5))), FailsWith(Reason::kLeaseLost));
   const auto next = Acquire("other");
   ASSERT_OK(next);
   EXPECT_GT(next->fence, lease.fence);
@@ -74,22 +74,22 @@ TEST_F(LeaseContract, IsFreeOnceReleased) {
 
 TEST_F(LeaseContract, IsReleasedAndRenewedByItsHolderAlone) {
   Created("grant");
-  const Lease old = Leased("grant", "holder", absl::Seconds(5));
-  Elapse(absl::Seconds(6));
+  const Lease old = Leased("grant", "holder", absl::Minutes(5));
+  Elapse(absl::Minutes(6));
   const Lease current = Leased("grant", "holder");
   ASSERT_OK(Run(store().ReleaseLease(old)));
   Lease foreign = current;
   foreign.holder = "other";
   ASSERT_OK(Run(store().ReleaseLease(foreign)));
-  EXPECT_THAT(Run(store().RenewLease(foreign, absl::Seconds(5))), FailsWith(Reason::kLeaseLost));
+  EXPECT_THAT(Run(store().RenewLease(foreign, absl::Minutes(5))), FailsWith(Reason::kLeaseLost));
   EXPECT_THAT(Acquire("other"), FailsWith(Reason::kLeaseHeld));
-  EXPECT_OK(Run(store().RenewLease(current, absl::Seconds(5))));
+  EXPECT_OK(Run(store().RenewLease(current, absl::Minutes(5))));
 }
 
 TEST_F(LeaseContract, IsNotThereToReleaseWithoutAGrant) {
   EXPECT_OK(Run(store().ReleaseLease({.grant_id = "grant", .holder = "holder", .fence = 1})));
   EXPECT_THAT(Run(store().RenewLease({.grant_id = "grant", .holder = "holder", .fence = 1},
-                                     absl::Seconds(5))),
+                                     absl::Minutes(5))),
               FailsWith(Reason::kLeaseLost));
 }
 

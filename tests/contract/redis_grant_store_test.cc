@@ -2,6 +2,7 @@
 #include "storage/redis/redis_grant_store.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "contract/grant_store_contract.h"
 #include "contract/redis_harness.h"
@@ -57,7 +58,7 @@ class RedisStore : public GrantStoreContract {
   }
 
   SystemClock system_clock_;
-  RedisConnection plain_{runtime_, system_clock_, harness().server().Options()};
+  RedisConnection plain_{runtime_, system_clock_, RedisHarness::PatientOptions(harness().server())};
 };
 
 TEST_F(RedisStore, ShowsRedisNothingSecret) {
@@ -226,6 +227,40 @@ TEST_F(RedisStore, ClaimsABacklogInBoundedSlices) {
   EXPECT_EQ(claimed, 300u);
 }
 
+TEST_F(RedisStore, ChangesNothingTwiceWhenAnswersAreLost) {
+  // Makes a call until Redis is there to answer it.
+  const auto insist = [](auto call) {
+    auto result = call();
+    while (HasReason(StatusOf(result), Reason::kStoreUnavailable)) result = call();
+    EXPECT_OK(result);
+    return result;
+  };
+  // The same, while every connection is being cut.
+  const auto insist_while_cut = [&](auto call) {
+    std::thread cutter(
+        [this] { harness().Ask({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}); });
+    auto result = call();
+    cutter.join();
+    if (HasReason(StatusOf(result), Reason::kStoreUnavailable)) insist(call);
+  };
+  const auto generation = [&] {
+    return insist([this] { return Run(store().FindGrant("grant")); })->generation;
+  };
+  Grant grant = Created("grant");
+  for (int i = 0; i < 30; ++i) {
+    insist_while_cut([&] { return Run(store().CommitGrant(NextGeneration(grant))); });
+    ++grant.generation;
+    EXPECT_EQ(generation(), grant.generation);
+  }
+  for (int i = 0; i < 10; ++i) {
+    const std::string id = "grant-" + std::to_string(i);
+    const auto acquire = [&] { return Run(store().AcquireLease(id, "holder", absl::Hours(1))); };
+    insist_while_cut([&] { return Run(store().CreateGrant(SampleGrant(id, Now()))); });
+    insist_while_cut(acquire);
+    EXPECT_EQ(insist(acquire)->fence, 1u);
+  }
+}
+
 // Every method, as a status.
 std::vector<std::pair<std::string, absl::Status>> CallEverything(Runtime& runtime,
                                                                  grants::GrantStore& store,
@@ -270,6 +305,7 @@ TEST_F(RedisStore, SaysThatItIsAwayAndNeverThatNothingIsThere) {
     EXPECT_THAT(status, FailsWith(Reason::kStoreUnavailable)) << method;
     EXPECT_TRUE(RetryAfterOf(status).has_value()) << method;
   }
+  harness().server().Start();
 }
 
 TEST_F(RedisStore, ComesUpWithoutRedisAndServesWhenItComesBack) {

@@ -1,4 +1,4 @@
-// Two replicas on one redis-server of their own.
+// Two replicas on one redis-server, which all tests of the process share, emptied for each.
 #pragma once
 
 #include <memory>
@@ -33,10 +33,11 @@ class RedisHarness final : public GrantStoreHarness {
  public:
   explicit RedisHarness(Runtime& runtime)
       : runtime_(runtime),
-        options_{.redis = server_.Options(), .connections = 2, .key_prefix = "tb"},
+        plain_(runtime, system_clock_, PatientOptions(server_)),
+        flushed_(Ask({"FLUSHALL"}).IsOk()),
+        options_{.redis = PatientOptions(server_), .connections = 2, .key_prefix = "tb"},
         store_(runtime, clock_, ring_, options_),
-        other_(runtime, clock_, ring_, options_),
-        plain_(runtime, system_clock_, server_.Options()) {}
+        other_(runtime, clock_, ring_, options_) {}
 
   grants::GrantStore& store() override { return store_; }
   grants::GrantStore& other_replica() override { return other_; }
@@ -64,19 +65,34 @@ class RedisHarness final : public GrantStoreHarness {
     return *std::move(reply);
   }
 
+  // With time enough for a machine under load.
+  static std::shared_ptr<const RedisOptions> PatientOptions(const RedisServer& server) {
+    std::shared_ptr<RedisOptions> options = server.Options();
+    options->command_timeout = absl::Seconds(30);
+    options->connect_timeout = absl::Seconds(30);
+    return options;
+  }
+
+  // A test that kills it starts it again.
   RedisServer& server() { return server_; }
   const storage::RedisStoreOptions& options() const { return options_; }
 
  private:
+  static RedisServer& SharedServer() {
+    static RedisServer server;
+    return server;
+  }
+
   Runtime& runtime_;
-  RedisServer server_;
+  RedisServer& server_ = SharedServer();
+  SystemClock system_clock_;
+  RedisConnection plain_;
+  const bool flushed_;
   const storage::RedisStoreOptions options_;
   ManualClock clock_;
-  SystemClock system_clock_;
   const grants::KeyRing ring_ = RingOf({"2026"});
   storage::RedisGrantStore store_;
   storage::RedisGrantStore other_;
-  RedisConnection plain_;
 };
 
 }  // namespace tokenbroker::testing

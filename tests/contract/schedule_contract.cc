@@ -85,18 +85,18 @@ TEST_F(ScheduleContract, HandsOutNoMoreThanTheLimit) {
 }
 
 TEST_F(ScheduleContract, HandsEachGrantToOneOfManyClaimers) {
-  for (int i = 0; i < 100; ++i) Scheduled("grant-" + std::to_string(i), Now());
-  const auto claims = RunTogether(
-      8, [this](int) { return Run(other_replica().ClaimDue(Now(), 100, kVisibility)); });
-  EXPECT_EQ(CountOk(claims), 8);
+  for (int i = 0; i < 40; ++i) Scheduled("grant-" + std::to_string(i), Now());
+  const auto claims =
+      RunTogether(4, [this](int) { return Run(other_replica().ClaimDue(Now(), 40, kVisibility)); });
+  ASSERT_EQ(CountOk(claims), 4);
   std::size_t claimed = 0;
   std::set<std::string> seen;
   for (const auto& claim : claims) {
     claimed += claim->size();
     seen.insert(claim->begin(), claim->end());
   }
-  EXPECT_EQ(claimed, 100u);
-  EXPECT_EQ(seen.size(), 100u);
+  EXPECT_EQ(claimed, 40u);
+  EXPECT_EQ(seen.size(), 40u);
 }
 
 }  // namespace
