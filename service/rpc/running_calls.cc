@@ -31,6 +31,8 @@ absl::StatusOr<std::shared_ptr<Flight>> RunningCalls::Run(
         landed(std::move(status));
         Land(kind, weak.lock());
       });
+  // A drain that came between Admit and Launch cancelled what was not there yet.
+  if (kind == Kind::kStream && draining()) flight->Cancel();
   return flight;
 }
 

@@ -138,12 +138,17 @@ void RedisServer::Kill() {
 }
 
 void RedisServer::Pause() {
+  // A process id of -1 would mean everybody.
+  if (process_ < 0) std::abort();
   kill(process_, SIGSTOP);
   int status = 0;
   waitpid(process_, &status, WUNTRACED);
 }
 
-void RedisServer::Resume() { kill(process_, SIGCONT); }
+void RedisServer::Resume() {
+  if (process_ < 0) std::abort();
+  kill(process_, SIGCONT);
+}
 
 std::shared_ptr<RedisOptions> RedisServer::Options() const {
   auto options = std::make_shared<RedisOptions>();

@@ -106,8 +106,9 @@ class ScriptedService final : public Service {
       response.set_generation(generation);
       if (!co_await sender.Send(response)) break;
     }
+    // A wait that a cancellation ends returns; only the next one would throw.
     co_await WaitForever();
-    co_return grpc::Status::OK;
+    co_return grpc::Status(grpc::StatusCode::CANCELLED, "");
   }
 
   Generated generated_;
@@ -167,7 +168,7 @@ TEST_F(ServerTest, AnswersManyConcurrentCallsFromCoroutines) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([this] {
-      for (int i = 0; i < 200; ++i) EXPECT_TRUE(GetGrant("g").ok());
+      for (int i = 0; i < 50; ++i) EXPECT_TRUE(GetGrant("g").ok());
     });
   }
   for (std::thread& thread : threads) thread.join();

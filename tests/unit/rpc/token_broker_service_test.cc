@@ -449,12 +449,19 @@ TEST_F(TokenBrokerServiceTest, KnowsTheBearerOfAToken) {
 class MutualTls : public TokenBrokerServiceTest {
  protected:
   void StartTls(ClientCertificates client_certificates) {
-    const auto server = authority_.Issue({.dns_names = {"broker.example"}});
-    ServerTls tls{.certificate_file = files_.Write("tls.crt", server.certificate),
-                  .private_key_file = files_.Write("tls.key", server.key),
+    WriteServerCertificate(authority_);
+    ServerTls tls{.certificate_file = files_.path() + "/tls.crt",
+                  .private_key_file = files_.path() + "/tls.key",
                   .client_ca_file = files_.Write("ca.crt", authority_.certificate()),
-                  .client_certificates = client_certificates};
+                  .client_certificates = client_certificates,
+                  .reload_interval = absl::Seconds(1)};
     Start({.listen = "127.0.0.1:0", .tls = std::move(tls)}, std::nullopt);
+  }
+
+  void WriteServerCertificate(const testing::TestAuthority& authority) const {
+    const auto server = authority.Issue({.dns_names = {"broker.example"}});
+    files_.Write("tls.crt", server.certificate);
+    files_.Write("tls.key", server.key);
   }
 
   void ConnectWith(const testing::PemPair& pair) {
@@ -493,6 +500,21 @@ TEST_F(MutualTls, LetsNobodyInWithoutACertificateOfTheRightAuthority) {
   EXPECT_EQ(GetGrant().error_code(), grpc::StatusCode::UNAVAILABLE);
   Connect(grpc::InsecureChannelCredentials());
   EXPECT_EQ(GetGrant().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(MutualTls, ServesWithANewCertificateWhenTheFilesChange) {
+  StartTls(ClientCertificates::kRequired);
+  const testing::TestAuthority new_authority;
+  WriteServerCertificate(new_authority);
+  const auto caller = authority_.Issue({.uris = {"spiffe://example.com/shop"}});
+  const absl::Time give_up = clock_.Now() + absl::Seconds(30);
+  bool served = false;
+  while (!served && clock_.Now() < give_up) {
+    // Trusts the new authority alone.
+    Connect(grpc::SslCredentials({new_authority.certificate(), caller.key, caller.certificate}));
+    served = GetGrant().ok();
+  }
+  EXPECT_TRUE(served);
 }
 
 TEST_F(MutualTls, TakesATokenWhereACertificateIsOptional) {
