@@ -13,12 +13,19 @@ namespace {
 // too slow slows the broker down.
 constexpr std::size_t kBufferBytes = 256 * 1024;
 
-// Callers write what they like into `grant_id`; only what could be one is repeated.
-bool LooksLikeGrantId(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-           c == '_';
-  });
+bool IsWordCharacter(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+         c == '_';
+}
+
+// Callers write what they like into a request; only what could be a grant id or a configured name
+// is repeated, and never at length.
+bool LooksLikeId(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, IsWordCharacter);
+}
+bool LooksLikeName(std::string_view text) {
+  return !text.empty() && text.size() <= 128 &&
+         std::ranges::all_of(text, [](char c) { return IsWordCharacter(c) || c == '.'; });
 }
 
 // Failures that somebody should look into, as opposed to a request rightly refused.
@@ -53,8 +60,8 @@ void RequestLog::Write(const RequestRecord& record) {
   };
   add("rpc", record.rpc);
   add("caller", record.caller);
-  add("client", record.client);
-  if (LooksLikeGrantId(record.grant_id)) add("grant_id", record.grant_id);
+  if (LooksLikeName(record.client)) add("client", record.client);
+  if (LooksLikeId(record.grant_id)) add("grant_id", record.grant_id);
   add("outcome", record.outcome);
   add("code", record.code);
   fields[count++] = Field{"duration_us", absl::ToInt64Microseconds(record.duration)};

@@ -28,8 +28,8 @@ namespace tokenbroker::telemetry {
 struct RequestRecord {
   std::string_view rpc;       // `GetAccessToken`, `Admin/ListGrants`
   std::string_view caller;    // configured name; empty where nobody was recognised
-  std::string_view client;    // configured name, as far as known
-  std::string_view grant_id;  // as far as known; what does not look like one is left out
+  std::string_view client;    // as asked for or found; left out if it cannot be a name
+  std::string_view grant_id;  // as asked for or found; left out if it cannot be one
   std::string_view outcome;   // `OK` or the reason
   std::string_view code;      // gRPC status code
   absl::Time finished_at;

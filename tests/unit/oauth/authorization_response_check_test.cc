@@ -212,6 +212,21 @@ TEST(AuthorizationResponse, IsFromTheIssuerAsked) {
   }
 }
 
+TEST(AuthorizationResponse, NeedsNoIssuerParameterBesideAnIdToken) {
+  // The ID token's own `iss` is checked before the code goes anywhere. One that was not asked for
+  // does not stand in for the parameter.
+  auto expected = Expect(kCodeIdToken, ResponseMode::kFormPost);
+  expected.issuer_parameter_required = true;
+  EXPECT_THAT(CheckForm("state=s&code=c&id_token=i", expected), IsOk());
+  EXPECT_THAT(CheckForm("state=s&code=c&id_token=i&iss=https%3A%2F%2Fevil", expected),
+              FailsWith(Reason::kIssuerMismatch));
+  EXPECT_THAT(CheckForm("state=s&error=access_denied&id_token=i", expected),
+              FailsWith(Reason::kCallbackMalformed));
+  expected.response_type = kCode;
+  EXPECT_THAT(CheckForm("state=s&code=c&id_token=i", expected),
+              FailsWith(Reason::kResponseParametersMismatch));
+}
+
 TEST(AuthorizationResponse, PassesRegisteredErrorsOn) {
   // RFC 6749 section 4.1.2.1, OIDC Core 3.1.2.6; cb-error-unregistered
   struct {

@@ -52,6 +52,19 @@ TEST(RequestLog, WritesWhoWhatWhichGrantAndOutcome) {
             "\"outcome\":\"OK\",\"code\":\"OK\",\"duration_us\":42}\n");
 }
 
+TEST(RequestLog, LeavesOutAClientThatCannotBeOne) {
+  StringSink sink;
+  RequestLog log(sink, {});
+  RequestRecord record = Record();
+  const std::string text(1000, 'x');
+  record.client = text;
+  log.Write(record);
+  record.client = "web client";
+  log.Write(record);
+  log.Flush();
+  EXPECT_THAT(sink.text(), Not(HasSubstr("client")));
+}
+
 TEST(RequestLog, LeavesOutAGrantIdThatCannotBeOne) {
   StringSink sink;
   RequestLog log(sink, {});
