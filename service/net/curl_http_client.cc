@@ -25,11 +25,11 @@ CurlHttpClient::~CurlHttpClient() { engine_->Shutdown(); }
 
 Task<HttpResponse> CurlHttpClient::Send(HttpRequest request) {
   const absl::Duration timeout = request.deadline - clock_.Now();
-  // Its own reference: the client may be destroyed while this waits.
-  const std::shared_ptr<CurlEngine> engine = engine_;
   CO_ASSIGN_OR_RETURN(std::unique_ptr<CurlTransfer> transfer,
-                      CurlTransfer::Create(std::move(request), engine->options()));
-  auto start = [engine, transfer = std::move(transfer), timeout](
+                      CurlTransfer::Create(std::move(request), engine_->options()));
+  // What waits does not own what it waits for: the engine keeps the waiting coroutine, and the
+  // runtime's pending operations keep the engine, so that stopping the runtime frees all three.
+  auto start = [engine = engine_, transfer = std::move(transfer), timeout](
                    Completion<HttpResponse> done, asio::cancellation_slot slot) mutable {
     engine->Start(std::move(transfer), timeout, std::move(done), slot);
   };
