@@ -27,8 +27,6 @@ Task<RedisReply> RedisConnection::Command(RedisCommand command, absl::Time deadl
 
 Task<std::vector<RedisReply>> RedisConnection::Commands(std::vector<RedisCommand> commands,
                                                         absl::Time deadline) {
-  // Its own reference: the connection may be destroyed while this waits.
-  const std::shared_ptr<RedisPipeline> pipeline = pipeline_;
   const absl::Duration timeout = deadline - clock_.Now();
   auto batch = std::make_shared<RedisBatch>();
   batch->expected = commands.size();
@@ -36,7 +34,9 @@ Task<std::vector<RedisReply>> RedisConnection::Commands(std::vector<RedisCommand
     CO_RETURN_IF_ERROR(EncodeRedisCommand(std::move(command), batch->bytes));
   }
   if (batch->expected == 0) co_return std::vector<RedisReply>();
-  auto start = [pipeline, batch = std::move(batch), timeout](
+  // What waits does not own what it waits for: the pipeline keeps the waiting coroutine, and the
+  // runtime's pending operations keep the pipeline, so that stopping the runtime frees all three.
+  auto start = [pipeline = pipeline_, batch = std::move(batch), timeout](
                    Completion<std::vector<RedisReply>> done, asio::cancellation_slot slot) mutable {
     batch->done = std::move(done);
     pipeline->Submit(std::move(batch), timeout, slot);

@@ -38,14 +38,17 @@ class RedisSubscriber::Listener : public std::enable_shared_from_this<Listener> 
   void Start(Runtime& runtime) { runtime.SpawnOn(strand_, Run(shared_from_this(), runtime)); }
 
   void Shutdown() {
+    {
+      // First, or the disconnection that follows would still be told.
+      MutexLock lock(callback_mutex_);
+      callbacks_ = {};
+    }
     asio::post(strand_, [self = shared_from_this()] {
       self->shut_down_ = true;
       self->pause_.cancel();
       self->ping_.cancel();
       if (self->session_ != nullptr) self->session_->Close();
     });
-    MutexLock lock(callback_mutex_);
-    callbacks_ = {};
   }
 
  private:
