@@ -241,7 +241,7 @@ TEST_F(RedisStore, ChangesNothingTwiceWhenAnswersAreLost) {
         [this] { harness().Ask({"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}); });
     auto result = call();
     cutter.join();
-    if (HasReason(StatusOf(result), Reason::kStoreUnavailable)) insist(call);
+    if (HasReason(StatusOf(result), Reason::kStoreUnavailable)) result = insist(call);
   };
   const auto generation = [&] {
     return insist([this] { return Run(store().FindGrant("grant")); })->generation;
