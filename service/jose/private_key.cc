@@ -5,9 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/base64url.h"
 #include "base/error.h"
-#include "base/sha256.h"
 #include "base/status_macros.h"
 #include "jose/openssl.h"
 #include "jose/pem.h"
@@ -65,11 +63,7 @@ Json PrivateKey::PublicJwk() const {
   return jwk;
 }
 
-std::string PrivateKey::Thumbprint() const {
-  // The members in lexicographic order without white space, which is how Json is kept and written.
-  const std::string canonical = jose::PublicJwk(key_).dump();
-  return Base64UrlEncode(Sha256(canonical));
-}
+std::string PrivateKey::Thumbprint() const { return jose::Thumbprint(key_); }
 
 absl::StatusOr<Secret> PrivateKey::ToPem() const {
   const ErrorQueueGuard guard;

@@ -38,7 +38,7 @@ class PrivateKey {
   // The public half: `kty` and its parameters, `kid` where there is one, `alg`, `use`.
   Json PublicJwk() const;
 
-  // RFC 7638 with SHA-256, base64url: what DPoP calls `jkt`.
+  // That of the public half (RFC 7638).
   std::string Thumbprint() const;
 
   // PKCS #8 PEM of the private half, to be sealed. Errors: INTERNAL where OpenSSL fails.

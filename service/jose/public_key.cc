@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/base64url.h"
+#include "base/sha256.h"
 #include "base/status_macros.h"
 #include "jose/openssl.h"
 
@@ -256,6 +257,11 @@ Json PublicJwk(const PublicKey& key) {
               {"x", Base64UrlEncode(RawPublicKey(pkey, CoordinateSize(*key.curve)))}};
   }
   return Json::object();
+}
+
+std::string Thumbprint(const PublicKey& key) {
+  // The members in lexicographic order without white space, which is how Json is kept and written.
+  return Base64UrlEncode(Sha256(PublicJwk(key).dump()));
 }
 
 }  // namespace tokenbroker::jose

@@ -46,4 +46,7 @@ std::optional<PublicKey> Classify(std::shared_ptr<EVP_PKEY> key);
 // The required members alone, as RFC 7638 wants them for a thumbprint.
 Json PublicJwk(const PublicKey& key);
 
+// RFC 7638 with SHA-256, base64url: what DPoP calls `jkt`.
+std::string Thumbprint(const PublicKey& key);
+
 }  // namespace tokenbroker::jose

@@ -129,6 +129,7 @@ absl::Status AddOptional(const AuthorizationRequest& request, Query& query) {
   const auto add = [&query](std::string_view name, const std::optional<std::string>& value) {
     if (value) query.Add(name, *value);
   };
+  add("dpop_jkt", request.dpop_jkt);
   add("audience", request.audience);
   RETURN_IF_ERROR(AddResources(request.resources, query));
   add("organization", request.organization);

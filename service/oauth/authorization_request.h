@@ -29,6 +29,7 @@ struct AuthorizationRequest {
   Secret state;
   Secret nonce;
   std::string code_challenge;
+  std::optional<std::string> dpop_jkt;      // RFC 9449 section 10: binds the code to a key
   std::optional<std::string> audience;      // Auth0
   std::vector<std::string> resources;       // RFC 8707, repeated
   std::optional<std::string> organization;  // Auth0

@@ -100,13 +100,14 @@ struct List {
   std::string_view member;
   std::vector<std::string> ProviderMetadata::* values;
 };
-constexpr std::array<List, 4> kLists = {{
+constexpr std::array<List, 5> kLists = {{
     {"response_types_supported", &ProviderMetadata::response_types_supported},
     {"response_modes_supported", &ProviderMetadata::response_modes_supported},
     {"token_endpoint_auth_methods_supported",
      &ProviderMetadata::token_endpoint_auth_methods_supported},
     {"id_token_signing_alg_values_supported",
      &ProviderMetadata::id_token_signing_alg_values_supported},
+    {"dpop_signing_alg_values_supported", &ProviderMetadata::dpop_signing_alg_values_supported},
 }};
 
 }  // namespace

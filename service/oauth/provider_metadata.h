@@ -26,6 +26,7 @@ struct ProviderMetadata {
   std::vector<std::string> response_modes_supported;
   std::vector<std::string> token_endpoint_auth_methods_supported;
   std::vector<std::string> id_token_signing_alg_values_supported;
+  std::vector<std::string> dpop_signing_alg_values_supported;  // RFC 9449 section 5.1
 };
 
 enum class HttpScheme { kHttpsOnly, kHttpOnLoopbackToo };

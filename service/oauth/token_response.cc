@@ -49,17 +49,19 @@ bool HasRefreshToken(const Json& document) {
   return found != document.end() && !found->is_null() && *found != "";
 }
 
-absl::StatusOr<std::string> ReadTokenType(const Json& document, const TokenResponseRules& rules) {
+absl::StatusOr<std::string> ReadTokenType(const Json& document, const TokenResponseRules& rules,
+                                          TokenType expected) {
+  std::string name(TokenTypeName(expected));
   const auto found = document.find("token_type");
   if (found == document.end()) {
-    if (rules.allow_missing_token_type) return "Bearer";
+    if (rules.allow_missing_token_type && expected == TokenType::kBearer) return name;
     return MemberMissing("token_type");
   }
   if (!found->is_string()) return MemberMalformed("token_type");
-  if (!absl::EqualsIgnoreCase(found->get_ref<const std::string&>(), "Bearer")) {
+  if (!absl::EqualsIgnoreCase(found->get_ref<const std::string&>(), name)) {
     return ResponseInvalid("TOKEN_TYPE_UNSUPPORTED");
   }
-  return "Bearer";
+  return name;
 }
 
 // A number without its fraction, never below zero, or digits. Nothing where it is senseless.
@@ -108,14 +110,19 @@ absl::StatusOr<Json> ParseDocument(const HttpAnswer& answer, const TokenResponse
 
 }  // namespace
 
+std::string_view TokenTypeName(TokenType type) {
+  return type == TokenType::kDpop ? "DPoP" : "Bearer";
+}
+
 absl::StatusOr<TokenResponse> ParseTokenResponse(const HttpAnswer& answer,
-                                                 const TokenResponseRules& rules, absl::Time now) {
+                                                 const TokenResponseRules& rules, absl::Time now,
+                                                 TokenType expected) {
   if (answer.status != 200) return AnswerError(answer, now);
   ASSIGN_OR_RETURN(Json document, ParseDocument(answer, rules));
   TokenResponse response;
   if (!document.contains("access_token")) return MemberMissing("access_token");
   ASSIGN_OR_RETURN(response.access_token, TakeToken(document, "access_token"));
-  ASSIGN_OR_RETURN(response.token_type, ReadTokenType(document, rules));
+  ASSIGN_OR_RETURN(response.token_type, ReadTokenType(document, rules, expected));
   response.lifetime = ReadLifetime(document);
   if (HasRefreshToken(document)) {
     ASSIGN_OR_RETURN(response.refresh_token, TakeToken(document, "refresh_token"));

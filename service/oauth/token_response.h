@@ -13,9 +13,15 @@
 
 namespace tokenbroker::oauth {
 
+// What an access token is used with: nothing (RFC 6750), or a proof of its key (RFC 9449).
+enum class TokenType { kBearer, kDpop };
+
+// `Bearer` or `DPoP`: as `token_type` and as the scheme of an Authorization header.
+std::string_view TokenTypeName(TokenType type);
+
 struct TokenResponse {
   Secret access_token;
-  std::string token_type;                  // `Bearer`, in this spelling
+  std::string token_type;                  // by TokenTypeName, in its spelling
   std::optional<absl::Duration> lifetime;  // expires_in; absent or senseless: unknown
   std::optional<Secret> refresh_token;     // absent, null and "" are alike: none
   std::optional<Secret> id_token;
@@ -46,9 +52,12 @@ struct TokenResponseRules {
 // status into `status`; a PROVIDER_RESPONSE_INVALID says in `check` what failed:
 //   CONTENT_TYPE_UNSUPPORTED, JSON_MALFORMED, MEMBER_MISSING and MEMBER_MALFORMED (metadata
 //   `member`), TOKEN_TYPE_UNSUPPORTED, ERROR_IN_SUCCESS, ERROR_UNEXPECTED, STATUS_UNEXPECTED.
-// `now` is for a Retry-After that is a date. Nothing of the body goes into a message.
+// A token of another type than `expected` is refused, lest a token that is bound to no key pass for
+// one that is; so is one without a type where kDpop is expected, whatever `rules` say. `now` is for
+// a Retry-After that is a date. Nothing of the body goes into a message.
 absl::StatusOr<TokenResponse> ParseTokenResponse(const HttpAnswer& answer,
-                                                 const TokenResponseRules& rules, absl::Time now);
+                                                 const TokenResponseRules& rules, absl::Time now,
+                                                 TokenType expected = TokenType::kBearer);
 
 // The same table for answers of which only success (200 or 204) or failure matters (revocation).
 absl::Status CheckEmptyAnswer(const HttpAnswer& answer, absl::Time now);

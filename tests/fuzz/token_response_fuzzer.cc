@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "base/error.h"
+#include "oauth/dpop.h"
 #include "oauth/token_response.h"
 #include "oauth/userinfo.h"
 
@@ -22,9 +23,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                                  .body = body,
                                  .retry_after = body.substr(0, body.find('\n'))};
 
-  const auto response = oauth::ParseTokenResponse(answer, {}, now);
+  const auto type = bytes[0] < 128 ? oauth::TokenType::kBearer : oauth::TokenType::kDpop;
+  const auto response = oauth::ParseTokenResponse(answer, {}, now, type);
   if (response.ok()) {
-    if (response->access_token.empty() || response->token_type != "Bearer") std::abort();
+    if (response->access_token.empty() || response->token_type != oauth::TokenTypeName(type)) {
+      std::abort();
+    }
+    if (oauth::AsksForDpopNonce(answer, body)) std::abort();
     if (response->lifetime && (*response->lifetime < absl::ZeroDuration() ||
                                *response->lifetime > absl::Hours(24 * 365 * 50))) {
       std::abort();
@@ -33,6 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   } else if (!tokenbroker::ReasonOf(response.status())) {
     std::abort();
   }
+  (void)oauth::AsksForDpopNonce(answer, body);
   (void)oauth::CheckEmptyAnswer(answer, now);
   const auto claims = oauth::ParseUserInfo(answer, "alice", now);
   if (claims.ok() && (*claims)["sub"] != "alice") std::abort();

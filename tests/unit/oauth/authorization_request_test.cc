@@ -45,6 +45,7 @@ TEST(AuthorizationUrl, HasWhatEveryRequestNeeds) {
 
 TEST(AuthorizationUrl, HasEveryOptionalParameter) {
   AuthorizationRequest request = Minimal();
+  request.dpop_jkt = "jkt";
   request.audience = "https://api.example/?a=b&c";
   request.resources = {"https://r1.example", "urn:r2"};
   request.organization = "org_1";
@@ -59,7 +60,7 @@ TEST(AuthorizationUrl, HasEveryOptionalParameter) {
   ASSERT_OK_AND_ASSIGN(const std::string url, BuildAuthorizationUrl(kEndpoint, request));
   EXPECT_THAT(
       url,
-      EndsWith("&audience=https%3A%2F%2Fapi.example%2F%3Fa%3Db%26c"
+      EndsWith("&dpop_jkt=jkt&audience=https%3A%2F%2Fapi.example%2F%3Fa%3Db%26c"
                "&resource=https%3A%2F%2Fr1.example&resource=urn%3Ar2&organization=org_1"
                "&invitation=inv%2B1&login_hint=j%C3%BCrgen%40example.org&prompt=login%20consent"
                "&max_age=90&acr_values=urn%3Amace%3Asilver%201&ui_locales=de-AT%20de"

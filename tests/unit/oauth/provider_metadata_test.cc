@@ -58,6 +58,7 @@ TEST(ProviderMetadata, IsReadWithEveryMember) {
   document["response_modes_supported"] = {"form_post"};
   document["token_endpoint_auth_methods_supported"] = {"client_secret_post"};
   document["id_token_signing_alg_values_supported"] = {"none", "RS256"};
+  document["dpop_signing_alg_values_supported"] = {"ES256"};
   document["unknown"] = {{"x", 1}};
   ASSERT_OK_AND_ASSIGN(const ProviderMetadata metadata, Parse(document));
   EXPECT_EQ(metadata.issuer, kIssuer);
@@ -74,6 +75,7 @@ TEST(ProviderMetadata, IsReadWithEveryMember) {
   EXPECT_THAT(metadata.response_modes_supported, ElementsAre("form_post"));
   EXPECT_THAT(metadata.token_endpoint_auth_methods_supported, ElementsAre("client_secret_post"));
   EXPECT_THAT(metadata.id_token_signing_alg_values_supported, ElementsAre("none", "RS256"));
+  EXPECT_THAT(metadata.dpop_signing_alg_values_supported, ElementsAre("ES256"));
 }
 
 TEST(ProviderMetadata, MaySayLittle) {
@@ -168,6 +170,7 @@ TEST(ProviderMetadata, HasMembersOfTheirTypes) {
       {"response_types_supported", {"code", 7}},
       {"token_endpoint_auth_methods_supported", Json::object()},
       {"id_token_signing_alg_values_supported", {{"RS256", true}}},
+      {"dpop_signing_alg_values_supported", "ES256"},
   };
   for (const auto& row : rows) {
     Json document = GoodDocument();

@@ -123,6 +123,25 @@ TEST(TokenResponse, TakesOnlyBearerTokens) {
   ExpectInvalid(Parse(R"({"access_token":"a"})"), "MEMBER_MISSING", "token_type");
 }
 
+// RFC 9449 section 5: a token that is bound to no key must not pass for one that is.
+TEST(TokenResponse, TakesOnlyBoundTokensWhereTheyWereAskedFor) {
+  const auto parse = [](std::string_view body, const TokenResponseRules& rules = {}) {
+    return ParseTokenResponse({.status = 200, .content_type = "application/json", .body = body},
+                              rules, kNow, TokenType::kDpop);
+  };
+  for (const char* type : {"DPoP", "dpop", "DPOP"}) {
+    const std::string body = R"({"access_token":"a","token_type":")" + std::string(type) + "\"}";
+    ASSERT_OK_AND_ASSIGN(const TokenResponse response, parse(body));
+    EXPECT_EQ(response.token_type, "DPoP");
+  }
+  // tok-type-dpop-downgrade
+  ExpectInvalid(parse(R"({"access_token":"a","token_type":"Bearer"})"), "TOKEN_TYPE_UNSUPPORTED");
+  ExpectInvalid(parse(R"({"access_token":"a","token_type":"mac"})"), "TOKEN_TYPE_UNSUPPORTED");
+  ExpectInvalid(parse(R"({"access_token":"a"})"), "MEMBER_MISSING", "token_type");
+  ExpectInvalid(parse(R"({"access_token":"a"})", {.allow_missing_token_type = true}),
+                "MEMBER_MISSING", "token_type");
+}
+
 TEST(TokenResponse, MayLackItsTypeWhereTheProviderNeedsIt) {
   ASSERT_OK_AND_ASSIGN(const TokenResponse response,
                        Parse(R"({"access_token":"a"})", {.allow_missing_token_type = true}));
