@@ -44,6 +44,9 @@ ABSL_FLAG(std::string, prompt, "",
 ABSL_FLAG(bool, open, true, "login: open the browser; --noopen prints the URL only");
 ABSL_FLAG(absl::Duration, min_remaining, absl::ZeroDuration(),
           "token: how much longer the token must live, such as 5m");
+ABSL_FLAG(std::string, dpop, "",
+          "token: also print a DPoP proof for a request, such as 'GET https://api.example/orders'");
+ABSL_FLAG(std::string, dpop_nonce, "", "token: the nonce that the proof must have");
 ABSL_FLAG(std::string, subject, "", "grants: those of this subject");
 ABSL_FLAG(std::string, state, "", "grants: active, reauthorization_required or revoked");
 ABSL_FLAG(bool, yes, false, "revoke: do not ask");
@@ -95,6 +98,13 @@ ExitCode RunToken(v1::TokenBroker::Stub& broker, const Arguments& arguments) {
   for (const std::string& scope : absl::GetFlag(FLAGS_scopes)) request.add_scopes(scope);
   request.mutable_min_remaining_lifetime()->set_seconds(
       absl::ToInt64Seconds(absl::GetFlag(FLAGS_min_remaining)));
+  if (const std::string proved = absl::GetFlag(FLAGS_dpop); !proved.empty()) {
+    const auto space = proved.find(' ');
+    if (space == std::string::npos) return WrongUsage("--dpop takes a method, a space and a URI");
+    request.mutable_dpop_proof_for()->set_http_method(proved.substr(0, space));
+    request.mutable_dpop_proof_for()->set_http_uri(proved.substr(space + 1));
+    request.mutable_dpop_proof_for()->set_nonce(absl::GetFlag(FLAGS_dpop_nonce));
+  }
   grpc::ClientContext context;
   SetDeadline(context);
   v1::GetAccessTokenResponse response;
@@ -104,8 +114,9 @@ ExitCode RunToken(v1::TokenBroker::Stub& broker, const Arguments& arguments) {
     PrintJson(response);
     return kOk;
   }
-  // The token alone on standard output, for $(…).
+  // The token alone on standard output, for $(…); a proof that was asked for on a line of its own.
   std::printf("%s\n", response.access_token().c_str());
+  if (request.has_dpop_proof_for()) std::printf("%s\n", response.dpop_proof().c_str());
   if (isatty(STDERR_FILENO) != 0) {
     std::fprintf(stderr, "expires %s\n", FormatTime(response.expires_at()).c_str());
   }

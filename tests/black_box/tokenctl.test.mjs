@@ -26,8 +26,8 @@ describe('tokenctl', () => {
   }
 
   // Signs in as the browser would, and returns what tokenctl printed of the grant.
-  async function login(mode) {
-    const child = start('login', '--client=cli', '--noopen', '--prompt=consent', `--response_mode=${mode}`,
+  async function login(mode, client = 'cli') {
+    const child = start('login', `--client=${client}`, '--noopen', '--prompt=consent', `--response_mode=${mode}`,
       `--redirect_uri=${redirectUri}`, '--json');
     const url = await child.until(() => /http:\S+/.exec(child.output)?.[0], 'the authorize URL');
     const callback = await signIn(url, 'alice');
@@ -43,16 +43,21 @@ describe('tokenctl', () => {
   before(async () => {
     redirectUri = `http://127.0.0.1:${await freePort()}/callback`;
     const clients = join(scratchFolder(), 'clients.json');
-    writeFileSync(clients, JSON.stringify([{ client_id: 'cli', token_endpoint_auth_method: 'none', redirect_uris: [redirectUri] }]));
+    const registered = { token_endpoint_auth_method: 'none', redirect_uris: [redirectUri] };
+    writeFileSync(clients, JSON.stringify([
+      { client_id: 'cli', ...registered },
+      { client_id: 'bound', dpop_bound_access_tokens: true, response_types: ['code'], ...registered },
+    ]));
     provider = new Child(process.execPath, [PROVIDER, '--clients', clients]);
     const { issuer } = await provider.readyLine();
     broker = await Broker.start(baseConfig({
       providers: [providerConfig(issuer, 'real')],
-      clients: [{
-        name: 'cli', provider: 'real', client_id: 'cli', authentication: { none: {} },
+      clients: ['cli', 'bound'].map((name) => ({
+        name, provider: 'real', client_id: name, authentication: { none: {} },
         redirect_uris: [redirectUri], response_types: ['code'], response_modes: ['form_post', 'query'],
         scopes: ['openid', 'profile', 'offline_access'],
-      }],
+        ...(name === 'bound' && { dpop: {} }),
+      })),
     }));
   });
 
@@ -87,9 +92,21 @@ describe('tokenctl', () => {
     });
   }
 
+  it('prints a proof beside a token that is bound to a key', async () => {
+    const { grant } = await login('query', 'bound');
+    const { code, stdout, output } = await run('token', grant.grant_id, '--dpop=GET https://api.example/orders');
+    assert.equal(code, 0, output);
+    const [token, proof] = stdout.trim().split('\n');
+    secret('access token', token);
+    secret('dpop_proof', proof);
+    const { htm, htu } = JSON.parse(Buffer.from(proof.split('.')[1], 'base64url'));
+    assert.deepEqual([htm, htu], ['GET', 'https://api.example/orders']);
+  });
+
   const mistakes = {
     'no command': [[], 2, /a command is missing/],
     'an unknown command': [['tokens'], 2, /no command tokens/],
+    'a proof for no URI': [['token', 'nonsense', '--dpop=GET'], 2, /--dpop takes/],
     'a missing argument': [['token'], 2, /takes one argument/],
     'a grant that is not there': [['token', 'nonsense'], 3, /GRANT_UNKNOWN/],
     'login without a client': [['login'], 2, /--client/],
