@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "base/status_macros.h"
+#include "broker/dpop.h"
 #include "broker/lifetime.h"
 
 namespace tokenbroker::broker {
@@ -17,6 +19,8 @@ using grants::TokenSelector;
 
 // Several subjects' worth of grants fit in one page; more of one subject are not looked at.
 constexpr std::size_t kGrantsOfSubject = 100;
+
+constexpr std::size_t kJtiBytes = 16;
 
 // No token reaches a caller whose policy does not name all that the token can do. `openid` alone
 // lets nobody do anything.
@@ -158,9 +162,22 @@ Task<std::string> AccessTokens::NewestGrantOf(const Asker& asker, const AccessTo
   co_return newest->id;
 }
 
-TokenSnapshot AccessTokens::Keep(const Grant& grant, const TokenSelector& selector,
-                                 const std::string& key, TokenCache::Ticket ticket) const {
+absl::StatusOr<Secret> AccessTokens::Prove(const CachedToken& token,
+                                           const oauth::DpopTarget& target) const {
+  if (!token.dpop_key) {
+    return FieldError("dpop_proof_for",
+                      "is only for tokens that are bound to a key; this one is a "
+                      "bearer token");
+  }
+  return oauth::MakeDpopProof(*token.dpop_key, target, &token.value, RandomToken(kJtiBytes),
+                              clock_.Now());
+}
+
+absl::StatusOr<TokenSnapshot> AccessTokens::Keep(const Grant& grant, const TokenSelector& selector,
+                                                 const std::string& key,
+                                                 TokenCache::Ticket ticket) const {
   const grants::AccessToken& held = grant.access_tokens.at(selector);
+  ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, Load(grant.dpop_key));
   auto token = std::make_shared<CachedToken>();
   token->grant_id = grant.id;
   token->owner = grant.caller;
@@ -168,6 +185,7 @@ TokenSnapshot AccessTokens::Keep(const Grant& grant, const TokenSelector& select
   token->selector = selector;
   token->value = held.value.Copy();
   token->token_type = held.token_type;
+  token->dpop_key = std::move(dpop_key);
   token->expires_at = held.expires_at;
   token->obtained_at = held.obtained_at;
   const Client* client = clients_.FindAny(grant.client);
@@ -178,7 +196,7 @@ TokenSnapshot AccessTokens::Keep(const Grant& grant, const TokenSelector& select
   token->audience = selector.audience.empty() ? grant.audience : selector.audience;
   token->generation = grant.generation;
   cache_.Insert(key, token, ticket);
-  return token;
+  return TokenSnapshot(std::move(token));
 }
 
 Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_id,
@@ -213,7 +231,7 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
     // After a renewal the token is as good as it gets: what counts is that it has not expired.
     const bool usable = there && grant->access_tokens.at(selector).expires_at > now;
     if (Meets(*grant, need, client->refresh, now) || (renewed && usable)) {
-      TokenSnapshot token = Keep(*grant, selector, key, ticket);
+      CO_ASSIGN_OR_RETURN(TokenSnapshot token, Keep(*grant, selector, key, ticket));
       CO_RETURN_IF_ERROR(CheckRelease(asker, *token));
       co_return token;
     }
@@ -233,7 +251,7 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
                                remaining >= query.min_remaining_lifetime &&
                                old.value != query.rejected_access_token;
       if (!good_enough) co_return outcome;
-      TokenSnapshot token = Keep(*grant, selector, key, ticket);
+      CO_ASSIGN_OR_RETURN(TokenSnapshot token, Keep(*grant, selector, key, ticket));
       CO_RETURN_IF_ERROR(CheckRelease(asker, *token));
       co_return token;
     }

@@ -18,6 +18,7 @@
 #include "broker/token_cache.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
+#include "oauth/dpop.h"
 #include "provider/single_flight.h"
 
 namespace tokenbroker::broker {
@@ -64,14 +65,20 @@ class AccessTokens {
   // Errors: as UseCases::GetAccessToken.
   Task<TokenSnapshot> Get(const Asker& asker, AccessTokenQuery query, absl::Time deadline);
 
+  // A proof for whoever sends `token` (RFC 9449 section 7.1). `target` has passed CheckDpopTarget.
+  // No I/O, but the time of a signature.
+  // Errors: INVALID_REQUEST with field `dpop_proof_for` for a bearer token.
+  absl::StatusOr<Secret> Prove(const CachedToken& token, const oauth::DpopTarget& target) const;
+
  private:
   Task<TokenSnapshot> OfGrant(const Asker& asker, std::string grant_id, AccessTokenQuery query,
                               absl::Time deadline);
   Task<std::string> NewestGrantOf(const Asker& asker, const AccessTokenQuery& query);
   Task<TokenSnapshot> ByCredentials(const Asker& asker, AccessTokenQuery query,
                                     absl::Time deadline);
-  TokenSnapshot Keep(const grants::Grant& grant, const grants::TokenSelector& selector,
-                     const std::string& key, TokenCache::Ticket ticket) const;
+  absl::StatusOr<TokenSnapshot> Keep(const grants::Grant& grant,
+                                     const grants::TokenSelector& selector, const std::string& key,
+                                     TokenCache::Ticket ticket) const;
   void RenewBehind(const CachedToken& token) const;
   absl::StatusOr<TokenSnapshot> WhileStoreIsAway(const Asker& asker, const std::string& key,
                                                  const AccessTokenQuery& query,

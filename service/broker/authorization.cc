@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "broker/browser_binding.h"
+#include "broker/dpop.h"
 #include "oauth/authorization_request.h"
 
 namespace tokenbroker::broker {
@@ -155,6 +156,10 @@ Task<AuthorizationUrl> Authorization::CreateUrl(const Asker& asker, Authorizatio
                                                      {"member", "response_types_supported"}});
   }
 
+  CO_RETURN_IF_ERROR(CheckDpopSupport(*client, **metadata));
+  CO_ASSIGN_OR_RETURN(const oauth::DpopKey dpop_key, MakeDpopKey(*client));
+  CO_ASSIGN_OR_RETURN(auto stored_key, Store(dpop_key));
+
   Secret code_verifier = Secret::Take(RandomToken());
   oauth::AuthorizationRequest request{
       .client_id = client->registration.client_id,
@@ -165,6 +170,7 @@ Task<AuthorizationUrl> Authorization::CreateUrl(const Asker& asker, Authorizatio
       .state = Secret::Take(RandomToken()),
       .nonce = Secret::Take(RandomToken()),
       .code_challenge = oauth::CodeChallengeS256(code_verifier.Reveal()),
+      .dpop_jkt = dpop_key ? std::optional(dpop_key->Thumbprint()) : std::nullopt,
       .audience = IfGiven(std::string(audience)),
       .resources = wish.resources,
       .organization = IfGiven(std::string(wish.organization)),
@@ -199,6 +205,7 @@ Task<AuthorizationUrl> Authorization::CreateUrl(const Asker& asker, Authorizatio
                                        .acr_values = request.acr_values,
                                        .nonce = std::move(request.nonce),
                                        .code_verifier = std::move(code_verifier),
+                                       .dpop_key = std::move(stored_key),
                                        .binding_digest = BindingDigest(binding),
                                        .caller_context = std::move(wish.caller_context),
                                        .created_at = now,

@@ -42,6 +42,11 @@ Task<TokenSnapshot> Broker::GetAccessToken(const Asker& asker, AccessTokenQuery 
   return access_tokens_.Get(asker, std::move(query), deadline);
 }
 
+absl::StatusOr<Secret> Broker::ProvePossession(const CachedToken& token,
+                                               const oauth::DpopTarget& target) {
+  return access_tokens_.Prove(token, target);
+}
+
 Task<grants::Grant> Broker::GetGrant(const Asker& asker, std::string grant_id) {
   if (grant_id.empty()) co_return FieldError("grant_id", "is missing");
   auto grant = co_await store_.FindGrant(std::move(grant_id));
@@ -80,9 +85,10 @@ Task<Json> Broker::GetUserInfo(const Asker& asker, std::string grant_id, absl::T
   const Client* client = clients_.FindAny(grant->client);
   if (client == nullptr) co_return Error(Reason::kClientUnknown);
   Secret access_token = (*token)->value.Copy();
+  oauth::DpopKey dpop_key = (*token)->dpop_key;
   std::string subject = grant->id_token.subject;
-  co_return co_await client->provider->FetchUserInfo(std::move(access_token), std::move(subject),
-                                                     deadline);
+  co_return co_await client->provider->FetchUserInfo(std::move(access_token), std::move(dpop_key),
+                                                     std::move(subject), deadline);
 }
 
 StatusTask Broker::CheckStore() { return store_.Check(); }

@@ -36,6 +36,8 @@ class Broker final : public UseCases {
   TokenSnapshot FindAccessToken(const Asker& asker, const AccessTokenQuery& query) override;
   Task<TokenSnapshot> GetAccessToken(const Asker& asker, AccessTokenQuery query,
                                      absl::Time deadline) override;
+  absl::StatusOr<Secret> ProvePossession(const CachedToken& token,
+                                         const oauth::DpopTarget& target) override;
   Task<grants::Grant> GetGrant(const Asker& asker, std::string grant_id) override;
   Task<grants::GrantPage> ListGrants(const Asker& asker, grants::GrantFilter filter,
                                      std::size_t page_size, std::string page_token) override;

@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "broker/asker.h"
+#include "jose/algorithm.h"
 #include "oauth/response_type.h"
 #include "oauth/scopes.h"
 #include "provider/provider.h"
@@ -41,6 +42,9 @@ struct Client {
   std::vector<std::string> resources;  // that may be asked for, RFC 8707
   bool expose_front_channel_access_token = false;
   bool allows_client_credentials = false;  // tokens of the client's own, RFC 6749 section 4.4
+  // What the proofs of its new grants are signed with (RFC 9449); none: bearer tokens. A grant that
+  // is there stays as it was made.
+  std::optional<jose::Algorithm> dpop_algorithm;
   absl::Duration authorization_request_lifetime = absl::Minutes(10);
   absl::Duration grant_absolute_lifetime = absl::Hours(24 * 365);  // from the sign-in
   absl::Duration grant_idle_lifetime = absl::Hours(24 * 30);       // from the last use

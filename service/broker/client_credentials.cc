@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "broker/access_tokens.h"
+#include "broker/dpop.h"
 #include "broker/lifetime.h"
 
 namespace tokenbroker::broker {
@@ -20,15 +21,18 @@ Task<TokenSnapshot> Fetch(const Client& client, grants::TokenSelector selector,
   oauth::AuthorizationGrant request = oauth::ClientCredentials{
       .scopes = selector.scopes,
       .audience = audience.empty() ? std::nullopt : std::optional(audience)};
+  // Tokens of a client's own are in no record, and neither are their keys: each has its own.
+  CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, MakeDpopKey(client));
   const absl::Time deadline = clock.Now() + client.refresh.request_timeout;
-  auto response =
-      co_await client.provider->RequestToken(client.registration, std::move(request), deadline);
+  auto response = co_await client.provider->RequestToken(client.registration, std::move(request),
+                                                         dpop_key, deadline);
   if (!response.ok()) co_return response.status();
   grants::AccessToken held = KeepAccessToken(*response, selector.scopes, client, clock.Now());
   auto token = std::make_shared<CachedToken>();
   token->client = client.name;
   token->value = std::move(held.value);
   token->token_type = std::move(held.token_type);
+  token->dpop_key = std::move(dpop_key);
   token->expires_at = held.expires_at;
   token->obtained_at = held.obtained_at;
   token->refresh_after = absl::InfiniteFuture();

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/status_macros.h"
+#include "broker/dpop.h"
 #include "broker/id_token_check.h"
 #include "broker/lifetime.h"
 #include "broker/pause.h"
@@ -98,7 +99,8 @@ grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& resp
                       .created_at = now,
                       .last_used_at = now,
                       .generation = 1,
-                      .refresh_token = std::move(response.refresh_token)};
+                      .refresh_token = std::move(response.refresh_token),
+                      .dpop_key = grants::CopyOf(pending.dpop_key)};
   grants::AccessToken token = KeepAccessToken(response, grant.scopes, redemption.client, now);
   if (grant.refresh_token) {
     grant.next_refresh_at = RefreshAfter(grant.id, token, redemption.client.refresh);
@@ -149,10 +151,11 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   auto front = co_await CheckFrontChannel(redemption);
   if (!front.ok()) co_return front.status();
 
+  CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, Load(redemption.pending.dpop_key));
   oauth::AuthorizationGrant request = CodeGrant(redemption);
   const absl::Time exchange_deadline = redemption.clock.Now() + client.refresh.request_timeout;
   auto response = co_await client.provider->RequestToken(client.registration, std::move(request),
-                                                         exchange_deadline);
+                                                         std::move(dpop_key), exchange_deadline);
   if (!response.ok()) co_return response.status();
 
   std::vector<IssuedToken> issued = TokensOf(*response);

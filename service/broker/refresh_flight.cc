@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "broker/dpop.h"
 #include "broker/id_token_check.h"
 #include "broker/lease_renewal.h"
 #include "broker/lifetime.h"
@@ -182,6 +183,15 @@ StatusTask EndForGood(Flight& flight, std::string because) {
   co_return Error(Reason::kReauthorizationRequired, {{"because", because}});
 }
 
+// Such a request was not even looked at (RFC 9449 sections 5 and 8).
+bool RefusesProof(const absl::Status& failure) {
+  if (provider::DeliveryOf(failure) != Delivery::kAnswered) return false;
+  const ErrorMetadata metadata = MetadataOf(failure);
+  const auto error = metadata.find("error");
+  return error != metadata.end() &&
+         (error->second == "use_dpop_nonce" || error->second == "invalid_dpop_proof");
+}
+
 StatusTask AfterFailure(Flight& flight, absl::Status failure) {
   if (HasReason(failure, Reason::kReauthorizationRequired)) {
     // `invalid_grant`: believed only if nobody has refreshed since.
@@ -193,8 +203,9 @@ StatusTask AfterFailure(Flight& flight, absl::Status failure) {
     co_return co_await EndForGood(flight, std::move(because));
   }
   // A broken answer may come after the refresh token was spent: its intent stays.
-  const bool acted_on = provider::DeliveryOf(failure) == Delivery::kUnknown ||
-                        HasReason(failure, Reason::kProviderResponseInvalid);
+  const bool acted_on =
+      provider::DeliveryOf(failure) == Delivery::kUnknown ||
+      (HasReason(failure, Reason::kProviderResponseInvalid) && !RefusesProof(failure));
   if (acted_on) {
     grants::Lease lease = flight.lease;
     (void)co_await flight.context.store.ReleaseLease(std::move(lease));
@@ -263,7 +274,9 @@ oauth::RefreshToken TokenRequestFor(const Flight& flight) {
 }
 
 StatusTask Exchange(Flight& flight) {
-  absl::Status intended = co_await WriteIntent(flight);
+  auto dpop_key = Load(flight.grant.dpop_key);
+  absl::Status intended = dpop_key.status();
+  if (intended.ok()) intended = co_await WriteIntent(flight);
   if (!intended.ok()) {
     grants::Lease lease = flight.lease;
     (void)co_await flight.context.store.ReleaseLease(std::move(lease));
@@ -273,8 +286,8 @@ StatusTask Exchange(Flight& flight) {
                              flight.client->refresh.lease);
   oauth::AuthorizationGrant request = TokenRequestFor(flight);
   const absl::Time deadline = flight.context.clock.Now() + flight.client->refresh.request_timeout;
-  auto response = co_await flight.client->provider->RequestToken(flight.client->registration,
-                                                                 std::move(request), deadline);
+  auto response = co_await flight.client->provider->RequestToken(
+      flight.client->registration, std::move(request), *std::move(dpop_key), deadline);
   if (!response.ok()) co_return co_await AfterFailure(flight, response.status());
 
   absl::Status checked =

@@ -12,6 +12,7 @@ namespace {
 
 constexpr char kSeparator = '\n';  // in no grant id, audience or scope
 constexpr std::size_t kMaxThreadEntries = 4096;
+constexpr std::size_t kKeyBytes = 4096;  // of an EVP_PKEY, roughly; RSA keys are the larger ones
 constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 
 std::string_view GrantOf(std::string_view key) { return key.substr(0, key.find(kSeparator)); }
@@ -19,6 +20,7 @@ std::string_view GrantOf(std::string_view key) { return key.substr(0, key.find(k
 std::size_t BytesOf(const std::string& key, const CachedToken& token) {
   std::size_t bytes = sizeof token + 4 * key.size() + token.value.size() + 128;
   for (const std::string& scope : token.scopes) bytes += sizeof scope + scope.size();
+  if (token.dpop_key) bytes += kKeyBytes;
   return bytes;
 }
 

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "grants/grant_store.h"
+#include "oauth/dpop.h"
 
 namespace tokenbroker::broker {
 
@@ -28,6 +29,7 @@ struct CachedToken {
   std::string client;
   Secret value;
   std::string token_type;
+  oauth::DpopKey dpop_key;  // null for a bearer token
   absl::Time expires_at;
   absl::Time obtained_at;
   absl::Time refresh_after;  // from here on a refresh behind the caller's back makes sense

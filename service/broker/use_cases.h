@@ -37,6 +37,12 @@ class UseCases {
   virtual Task<TokenSnapshot> GetAccessToken(const Asker& asker, AccessTokenQuery query,
                                              absl::Time deadline) = 0;
 
+  // A DPoP proof for one request that a caller sends `token` with (RFC 9449). `target` has passed
+  // oauth::CheckDpopTarget. No I/O, but the time of a signature.
+  // Errors: INVALID_REQUEST with field `dpop_proof_for` for a bearer token.
+  virtual absl::StatusOr<Secret> ProvePossession(const CachedToken& token,
+                                                 const oauth::DpopTarget& target) = 0;
+
   // The grants that these return hold their tokens: nothing of those goes into an answer.
   // Errors: GRANT_UNKNOWN.
   virtual Task<grants::Grant> GetGrant(const Asker& asker, std::string grant_id) = 0;

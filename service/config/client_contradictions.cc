@@ -46,6 +46,8 @@ constexpr std::array<std::string_view, 23> kOwnParameters = {"acr_values",
                                                              "scope",
                                                              "state"};
 
+constexpr std::array<std::string_view, 4> kProofAlgorithms = {"ES256", "EdDSA", "PS256", "RS256"};
+
 template <typename Texts>
 bool Contains(const Texts& texts, std::string_view text) {
   return std::find(texts.begin(), texts.end(), text) != texts.end();
@@ -122,6 +124,21 @@ void CheckTimes(const v1::Client& client, const std::string& path, Faults& fault
   }
 }
 
+void CheckDpop(const v1::Client& client, const std::string& path, Faults& faults) {
+  if (!client.has_dpop()) return;
+  const std::string& algorithm = client.dpop().signing_algorithm();
+  if (!Contains(kProofAlgorithms, algorithm)) {
+    faults.Add(path + ".dpop.signing_algorithm",
+               NoSuch("signing algorithm", algorithm, kProofAlgorithms));
+  }
+  for (int i = 0; i < client.response_types_size(); ++i) {
+    const auto type = CanonicalResponseType(client.response_types(i));
+    if (!type || !type->ends_with(" token")) continue;
+    faults.Add(ElementPath(path + ".response_types", static_cast<std::size_t>(i)),
+               "contradicts dpop: a token that comes through the browser is bound to no key");
+  }
+}
+
 void CheckParameters(const v1::Client& client, const std::string& path, Faults& faults) {
   for (const auto& [name, value] : client.authorization_parameters()) {
     if (!Contains(kOwnParameters, name)) continue;
@@ -169,6 +186,7 @@ void CheckClients(const v1::Config& config, Faults& faults) {
     CheckResponseModes(client, path, faults);
     CheckScopes(client, path, faults);
     CheckTimes(client, path, faults);
+    CheckDpop(client, path, faults);
     CheckParameters(client, path, faults);
   }
 }

@@ -16,6 +16,7 @@ namespace v1 = storage::v1;
 void WipeSecrets(v1::AuthorizationRecord& record) {
   WipeString(*record.mutable_nonce());
   WipeString(*record.mutable_code_verifier());
+  if (record.has_dpop_key()) WipeString(*record.mutable_dpop_key()->mutable_pem());
   WipeString(*record.mutable_caller_context());
 }
 void WipeSecrets(v1::OutcomeRecord& record) {
@@ -65,7 +66,6 @@ std::optional<oauth::ResponseMode> FromRecord(v1::ResponseMode mode) {
 Secret SerializeAuthorization(const PendingAuthorization& pending) {
   v1::AuthorizationRecord record;
   const Wiped wiped(record);
-  SetVersion(*record.mutable_version());
   record.set_caller(pending.caller);
   record.set_client(pending.client);
   record.set_issuer(pending.issuer);
@@ -85,6 +85,8 @@ Secret SerializeAuthorization(const PendingAuthorization& pending) {
   SetSecret(pending.caller_context, *record.mutable_caller_context());
   record.set_created_at(ToNanoseconds(pending.created_at));
   record.set_expires_at(ToNanoseconds(pending.expires_at));
+  if (pending.dpop_key) SetKey(*pending.dpop_key, *record.mutable_dpop_key());
+  SetVersion(record);
   return Serialize(record);
 }
 
@@ -118,13 +120,14 @@ absl::StatusOr<PendingAuthorization> ParseAuthorization(std::string_view bytes) 
   pending.caller_context = TakeSecret(record.mutable_caller_context());
   pending.created_at = FromNanoseconds(record.created_at());
   pending.expires_at = FromNanoseconds(record.expires_at());
+  if (record.has_dpop_key()) pending.dpop_key = TakeKey(*record.mutable_dpop_key());
   return pending;
 }
 
 Secret SerializeOutcome(const CallbackOutcome& outcome) {
   v1::OutcomeRecord record;
   const Wiped wiped(record);
-  SetVersion(*record.mutable_version());
+  SetVersion(record);
   record.set_grant_id(outcome.grant_id);
   SetSecret(outcome.id_token_claims, *record.mutable_id_token_claims());
   if (outcome.front_channel_access_token) {

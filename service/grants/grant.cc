@@ -36,6 +36,7 @@ Grant Grant::Copy() const {
     copy.access_tokens.emplace(selector, token.Copy());
   }
   copy.intent = intent;
+  copy.dpop_key = grants::CopyOf(dpop_key);
   copy.unrecognised = unrecognised.Copy();
   return copy;
 }
@@ -45,6 +46,7 @@ void Grant::DropSecrets() {
   nonce.reset();
   refresh_token.reset();
   access_tokens.clear();
+  dpop_key.reset();
   // It may hold a token of a kind that this version has never heard of.
   unrecognised = Secret();
 }

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "base/secret.h"
+#include "grants/stored_key.h"
 #include "oauth/id_token.h"
 #include "oauth/scopes.h"
 
@@ -72,6 +73,7 @@ struct Grant {
   std::optional<Secret> refresh_token;
   std::map<TokenSelector, AccessToken> access_tokens;
   std::optional<RefreshIntent> intent;
+  std::optional<StoredKey> dpop_key;  // what its tokens are bound to (RFC 9449), for all its life
 
   // What a newer version stored that this one does not know, kept by every rewriting, so that old
   // and new replicas can serve side by side. Empty in a new grant.

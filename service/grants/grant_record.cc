@@ -24,6 +24,7 @@ class Wiped {
     if (record_.has_raw_id_token()) WipeString(*record_.mutable_raw_id_token());
     if (record_.has_nonce()) WipeString(*record_.mutable_nonce());
     if (record_.has_refresh_token()) WipeString(*record_.mutable_refresh_token());
+    if (record_.has_dpop_key()) WipeString(*record_.mutable_dpop_key()->mutable_pem());
     for (v1::AccessToken& token : *record_.mutable_access_tokens()) {
       WipeString(*token.mutable_value());
     }
@@ -129,7 +130,6 @@ Secret SerializeGrant(const Grant& grant) {
   const Wiped wiped(record);
   record.ParseFromArray(grant.unrecognised.Reveal().data(),
                         static_cast<int>(grant.unrecognised.size()));
-  SetVersion(*record.mutable_version());
   record.set_id(grant.id);
   record.set_caller(grant.caller);
   record.set_client(grant.client);
@@ -160,6 +160,8 @@ Secret SerializeGrant(const Grant& grant) {
     intent.set_sent_at(ToNanoseconds(grant.intent->sent_at));
     intent.set_replayed(grant.intent->replayed);
   }
+  if (grant.dpop_key) SetKey(*grant.dpop_key, *record.mutable_dpop_key());
+  SetVersion(record);
   return Serialize(record);
 }
 
@@ -207,6 +209,7 @@ absl::StatusOr<Grant> ParseGrant(std::string_view bytes) {
                                  .replayed = intent.replayed()};
     record.clear_intent();  // what a newer version says of an intent goes with the intent
   }
+  if (record.has_dpop_key()) grant.dpop_key = TakeKey(*record.mutable_dpop_key());
   ClearKnown(record);
   grant.unrecognised = Serialize(record);
   return grant;

@@ -18,6 +18,7 @@ PendingAuthorization PendingAuthorization::Copy() const {
   copy.acr_values = acr_values;
   copy.nonce = nonce.Copy();
   copy.code_verifier = code_verifier.Copy();
+  copy.dpop_key = CopyOf(dpop_key);
   copy.binding_digest = binding_digest;
   copy.caller_context = caller_context.Copy();
   copy.created_at = created_at;

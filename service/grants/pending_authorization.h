@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "base/secret.h"
+#include "grants/stored_key.h"
 #include "oauth/response_type.h"
 #include "oauth/scopes.h"
 
@@ -28,7 +29,8 @@ struct PendingAuthorization {
   std::vector<std::string> acr_values;
   Secret nonce;
   Secret code_verifier;
-  std::string binding_digest;  // SHA-256 of the browser binding
+  std::optional<StoredKey> dpop_key;  // that the code and the grant's tokens are bound to
+  std::string binding_digest;         // SHA-256 of the browser binding
   Secret caller_context;
   absl::Time created_at;
   absl::Time expires_at;

@@ -14,12 +14,13 @@
 #include "google/protobuf/message_lite.h"
 #include "google/protobuf/repeated_ptr_field.h"
 #include "grants/record.pb.h"
+#include "grants/stored_key.h"
 #include "oauth/scopes.h"
 
 namespace tokenbroker::grants::internal {
 
-inline constexpr std::uint32_t kRecordVersion = 1;
-inline constexpr std::uint32_t kReadableFrom = 1;
+// Version 2 knows `dpop_key`.
+inline constexpr std::uint32_t kRecordVersion = 2;
 
 using RepeatedBytes = google::protobuf::RepeatedPtrField<std::string>;
 
@@ -27,9 +28,14 @@ inline absl::Status Unreadable(std::string_view check) {
   return Error(Reason::kRecordUnreadable, {{"check", std::string(check)}});
 }
 
-inline void SetVersion(storage::v1::Version& version) {
-  version.set_written_by(kRecordVersion);
-  version.set_readable_from(kReadableFrom);
+// `Record` is one that may have a `dpop_key`, or one of a kind that never has.
+template <typename Record>
+void SetVersion(Record& record) {
+  record.mutable_version()->set_written_by(kRecordVersion);
+  record.mutable_version()->set_readable_from(1);
+  if constexpr (requires { record.has_dpop_key(); }) {
+    if (record.has_dpop_key()) record.mutable_version()->set_readable_from(2);
+  }
 }
 
 inline absl::Status CheckVersion(const storage::v1::Version& version) {
@@ -67,6 +73,15 @@ inline std::vector<std::string> ToTexts(const RepeatedBytes& field) {
 inline void SetSecret(const Secret& secret, std::string& field) { field = secret.Reveal(); }
 
 inline Secret TakeSecret(std::string* field) { return Secret::Take(std::move(*field)); }
+
+inline void SetKey(const StoredKey& key, storage::v1::DpopKey& record) {
+  record.set_algorithm(key.algorithm);
+  SetSecret(key.pem, *record.mutable_pem());
+}
+
+inline StoredKey TakeKey(storage::v1::DpopKey& record) {
+  return {record.algorithm(), TakeSecret(record.mutable_pem())};
+}
 
 // `message` as bytes, in a buffer of exactly their size.
 inline Secret Serialize(const google::protobuf::MessageLite& message) {

@@ -58,11 +58,16 @@ HttpRequest FormPost(std::string url, oauth::EncodedRequest encoded) {
   return request;
 }
 
-Secret BearerCredentials(const Secret& access_token) {
-  constexpr std::string_view kScheme = "Bearer ";
+oauth::TokenType TypeOf(const oauth::DpopKey& key) {
+  return key ? oauth::TokenType::kDpop : oauth::TokenType::kBearer;
+}
+
+// RFC 6750 section 2.1, RFC 9449 section 7.1.
+Secret CredentialsOf(const Secret& access_token, oauth::TokenType type) {
+  const std::string_view scheme = oauth::TokenTypeName(type);
   std::string credentials;
-  credentials.reserve(kScheme.size() + access_token.size());
-  credentials.append(kScheme).append(access_token.Reveal());
+  credentials.reserve(scheme.size() + 1 + access_token.size());
+  credentials.append(scheme).append(" ").append(access_token.Reveal());
   return Secret::Take(std::move(credentials));
 }
 
@@ -98,6 +103,7 @@ HttpProvider::HttpProvider(Runtime& runtime, HttpClient& http, const Clock& cloc
                {.timeout = options_.request_timeout,
                 .limits = {.max_body_bytes = options_.max_response_bytes},
                 .tls = options_.tls}),
+      dpop_channel_(channel_, clock),
       metadata_(MetadataSource::Create(runtime, http_, clock, log, MetadataOptions(options_))),
       keys_(KeySource::Create(
           runtime, http_, clock, log, [source = metadata_] { return JwksUriOf(source); },
@@ -129,14 +135,17 @@ Task<jose::Jwt> HttpProvider::Verify(Secret token, absl::Time deadline) {
 
 Task<oauth::TokenResponse> HttpProvider::RequestToken(const Registration& registration,
                                                       oauth::AuthorizationGrant grant,
+                                                      oauth::DpopKey dpop_key,
                                                       absl::Time deadline) {
-  auto response = co_await SendTokenRequest(registration, std::move(grant), deadline);
+  auto response =
+      co_await SendTokenRequest(registration, std::move(grant), std::move(dpop_key), deadline);
   if (!response.ok()) co_return Named(response.status());
   co_return response;
 }
 
 Task<oauth::TokenResponse> HttpProvider::SendTokenRequest(const Registration& registration,
                                                           oauth::AuthorizationGrant grant,
+                                                          oauth::DpopKey dpop_key,
                                                           absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
   const auto authentications = UsableAuthentications(registration, *metadata);
@@ -145,13 +154,15 @@ Task<oauth::TokenResponse> HttpProvider::SendTokenRequest(const Registration& re
   }
   absl::Status rejection;
   for (const oauth::ClientAuthentication* authentication : *authentications) {
-    HttpRequest request =
-        FormPost(metadata->token_endpoint,
-                 oauth::EncodeTokenRequest(grant, registration.client_id, *authentication));
+    const auto make = [&]() -> absl::StatusOr<HttpRequest> {
+      return FormPost(metadata->token_endpoint,
+                      oauth::EncodeTokenRequest(grant, registration.client_id, *authentication));
+    };
+    DpopChannel::Request request{.make = make, .key = dpop_key};
     CO_ASSIGN_OR_RETURN(const HttpResponse response,
-                        co_await channel_.Exchange(std::move(request), deadline));
-    auto tokens =
-        oauth::ParseTokenResponse(AnswerOf(response), options_.token_response_rules, clock_.Now());
+                        co_await dpop_channel_.Exchange(std::move(request), deadline));
+    auto tokens = oauth::ParseTokenResponse(AnswerOf(response), options_.token_response_rules,
+                                            clock_.Now(), TypeOf(dpop_key));
     if (tokens.ok()) co_return tokens;
     rejection = Answered(tokens.status(), response);
     // A code is sent once: a provider may take the second use for an attack (RFC 6749 4.1.2).
@@ -188,26 +199,31 @@ StatusTask HttpProvider::SendRevocation(const Registration& registration, Secret
   co_return outcome;
 }
 
-Task<Json> HttpProvider::FetchUserInfo(Secret access_token, std::string subject,
-                                       absl::Time deadline) {
-  auto claims = co_await SendUserInfoRequest(std::move(access_token), std::move(subject), deadline);
+Task<Json> HttpProvider::FetchUserInfo(Secret access_token, oauth::DpopKey dpop_key,
+                                       std::string subject, absl::Time deadline) {
+  auto claims = co_await SendUserInfoRequest(std::move(access_token), std::move(dpop_key),
+                                             std::move(subject), deadline);
   if (!claims.ok()) co_return Named(claims.status());
   co_return claims;
 }
 
-Task<Json> HttpProvider::SendUserInfoRequest(Secret access_token, std::string subject,
-                                             absl::Time deadline) {
+Task<Json> HttpProvider::SendUserInfoRequest(Secret access_token, oauth::DpopKey dpop_key,
+                                             std::string subject, absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
   if (!metadata->userinfo_endpoint) {
     co_return Delivered(Error(Reason::kOperationNotSupported, {{"operation", "userinfo"}}),
                         Delivery::kNotSent);
   }
-  HttpRequest request;
-  request.url = *metadata->userinfo_endpoint;
-  request.headers.push_back({"Accept", Secret("application/json")});
-  request.headers.push_back({"Authorization", BearerCredentials(access_token)});
+  const auto make = [&]() -> absl::StatusOr<HttpRequest> {
+    HttpRequest made;
+    made.url = *metadata->userinfo_endpoint;
+    made.headers.push_back({"Accept", Secret("application/json")});
+    made.headers.push_back({"Authorization", CredentialsOf(access_token, TypeOf(dpop_key))});
+    return made;
+  };
+  DpopChannel::Request request{.make = make, .key = dpop_key, .access_token = &access_token};
   CO_ASSIGN_OR_RETURN(const HttpResponse response,
-                      co_await channel_.Exchange(std::move(request), deadline));
+                      co_await dpop_channel_.Exchange(std::move(request), deadline));
   auto claims = oauth::ParseUserInfo(AnswerOf(response), subject, clock_.Now());
   if (!claims.ok()) co_return Answered(claims.status(), response);
   co_return claims;

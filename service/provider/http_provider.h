@@ -13,6 +13,7 @@
 #include "net/tls.h"
 #include "oauth/token_response.h"
 #include "provider/back_channel.h"
+#include "provider/dpop_channel.h"
 #include "provider/key_source.h"
 #include "provider/metadata_source.h"
 #include "provider/provider.h"
@@ -77,28 +78,32 @@ class HttpProvider final : public Provider {
   // `invalid_client`, and never for an authorization code. An answer with status 200 that cannot be
   // read fails with Delivery kUnknown: the provider may have rotated the refresh token.
   Task<oauth::TokenResponse> RequestToken(const Registration& registration,
-                                          oauth::AuthorizationGrant grant,
+                                          oauth::AuthorizationGrant grant, oauth::DpopKey dpop_key,
                                           absl::Time deadline) override;
 
   // Errors: also OPERATION_NOT_SUPPORTED for a type of token that the provider does not revoke.
   StatusTask Revoke(const Registration& registration, Secret token, std::string token_type_hint,
                     absl::Time deadline) override;
 
-  Task<Json> FetchUserInfo(Secret access_token, std::string subject, absl::Time deadline) override;
+  Task<Json> FetchUserInfo(Secret access_token, oauth::DpopKey dpop_key, std::string subject,
+                           absl::Time deadline) override;
 
  private:
   absl::Status Named(absl::Status status) const;
   Task<oauth::TokenResponse> SendTokenRequest(const Registration& registration,
-                                              oauth::AuthorizationGrant grant, absl::Time deadline);
+                                              oauth::AuthorizationGrant grant,
+                                              oauth::DpopKey dpop_key, absl::Time deadline);
   StatusTask SendRevocation(const Registration& registration, Secret token,
                             std::string token_type_hint, absl::Time deadline);
-  Task<Json> SendUserInfoRequest(Secret access_token, std::string subject, absl::Time deadline);
+  Task<Json> SendUserInfoRequest(Secret access_token, oauth::DpopKey dpop_key, std::string subject,
+                                 absl::Time deadline);
   Task<jose::Jwt> Verify(Secret token, absl::Time deadline);
 
   const Clock& clock_;
   const HttpProviderOptions options_;
   const std::shared_ptr<HttpClient> http_;
   const BackChannel channel_;
+  const DpopChannel dpop_channel_;
   const std::shared_ptr<MetadataSource> metadata_;
   const std::shared_ptr<KeySource> keys_;
 };

@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "base/task.h"
 #include "jose/jws.h"
+#include "oauth/dpop.h"
 #include "oauth/provider_metadata.h"
 #include "oauth/token_request.h"
 #include "oauth/token_response.h"
@@ -67,21 +68,24 @@ class Provider {
   // jose::VerifyJws.
   virtual Task<jose::Jwt> VerifySignature(Secret token, absl::Time deadline) = 0;
 
-  // Sends a token request. `registration` must outlive the task.
+  // Sends a token request. `registration` must outlive the task. With a `dpop_key` the request has
+  // a proof, and the tokens that come are bound to the key (RFC 9449); without one they are bearer
+  // tokens. Tokens of the other kind are refused.
   // Errors: those of oauth::ParseTokenResponse; DeliveryOf tells what is known.
   virtual Task<oauth::TokenResponse> RequestToken(const Registration& registration,
                                                   oauth::AuthorizationGrant grant,
-                                                  absl::Time deadline) = 0;
+                                                  oauth::DpopKey dpop_key, absl::Time deadline) = 0;
 
   // RFC 7009. OK also for a provider that does not know the token.
   // Errors: OPERATION_NOT_SUPPORTED where it has no revocation endpoint.
   virtual StatusTask Revoke(const Registration& registration, Secret token,
                             std::string token_type_hint, absl::Time deadline) = 0;
 
-  // OIDC Core 5.3; `sub` is checked to be `subject`.
+  // OIDC Core 5.3; `sub` is checked to be `subject`. `dpop_key` is what the token is bound to; null
+  // for a bearer token.
   // Errors: OPERATION_NOT_SUPPORTED where it has no userinfo endpoint.
-  virtual Task<Json> FetchUserInfo(Secret access_token, std::string subject,
-                                   absl::Time deadline) = 0;
+  virtual Task<Json> FetchUserInfo(Secret access_token, oauth::DpopKey dpop_key,
+                                   std::string subject, absl::Time deadline) = 0;
 };
 
 }  // namespace tokenbroker::provider

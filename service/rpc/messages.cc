@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/status_macros.h"
 
 namespace tokenbroker::rpc {
 namespace {
@@ -121,9 +122,6 @@ absl::StatusOr<broker::AccessTokenQuery> ToQuery(const v1::GetAccessTokenRequest
     case v1::GetAccessTokenRequest::SELECTOR_NOT_SET:
       return FieldError("selector", "grant_id, subject_grant or client_credentials must be given");
   }
-  if (request.has_dpop_proof_for()) {
-    return Error(Reason::kOperationNotSupported, {{"field", "dpop_proof_for"}});
-  }
   query.scopes = ToVector(request.scopes());
   query.audience = request.audience();
   if (request.has_min_remaining_lifetime()) {
@@ -135,6 +133,14 @@ absl::StatusOr<broker::AccessTokenQuery> ToQuery(const v1::GetAccessTokenRequest
   }
   query.rejected_access_token = Secret(request.rejected_access_token());
   return query;
+}
+
+absl::StatusOr<oauth::DpopTarget> ToTarget(const v1::DpopTarget& message) {
+  oauth::DpopTarget target{.http_method = message.http_method(),
+                           .http_uri = message.http_uri(),
+                           .nonce = message.nonce()};
+  RETURN_IF_ERROR(oauth::CheckDpopTarget(target));
+  return target;
 }
 
 absl::StatusOr<Listing> ToListing(const v1::ListGrantsRequest& request) {

@@ -1,5 +1,6 @@
 #include "rpc/token_broker_service.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -69,7 +70,10 @@ Answer TokenBrokerService::FindAccessToken(const Call& call,
   Visit visit(gate_, call, kGetAccessToken);
   visit.set_grant_id(GrantIdOf(request));
   visit.set_client(ClientOf(request));
-  if (const auto asker = gate_.TryAdmit(visit)) {
+  // A signature takes longer than finding the token: it must not hold up what waits behind it.
+  const bool is_quick = !request.has_dpop_proof_for();
+  const auto asker = is_quick ? gate_.TryAdmit(visit) : std::nullopt;
+  if (asker) {
     if (!asker->ok()) return visit.Finish(asker->status());
     const auto query = ToQuery(request);
     if (!query.ok()) return visit.Finish(query.status());
@@ -86,11 +90,23 @@ StatusTask TokenBrokerService::GetAccessToken(Visit& visit, const broker::Asker&
                                               const v1::GetAccessTokenRequest& request,
                                               v1::GetAccessTokenResponse& response) {
   CO_ASSIGN_OR_RETURN(broker::AccessTokenQuery query, ToQuery(request));
-  CO_ASSIGN_OR_RETURN(
-      const broker::TokenSnapshot token,
-      co_await use_cases_.GetAccessToken(asker, std::move(query), visit.call().deadline));
+  std::optional<oauth::DpopTarget> target;
+  if (request.has_dpop_proof_for()) {
+    CO_ASSIGN_OR_RETURN(target, ToTarget(request.dpop_proof_for()));
+  }
+  broker::TokenSnapshot token;
+  if (target) token = use_cases_.FindAccessToken(asker, query);
+  if (token == nullptr) {
+    auto got = co_await use_cases_.GetAccessToken(asker, std::move(query), visit.call().deadline);
+    if (!got.ok()) co_return got.status();
+    token = *std::move(got);
+  }
   visit.set_grant_id(token->grant_id);
   visit.set_client(token->client);
+  if (target) {
+    CO_ASSIGN_OR_RETURN(const Secret proof, use_cases_.ProvePossession(*token, *target));
+    response.set_dpop_proof(std::string(proof.Reveal()));
+  }
   FillAccessToken(*token, response);
   co_return absl::OkStatus();
 }

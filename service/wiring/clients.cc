@@ -68,6 +68,9 @@ broker::Client ClientOf(const config::v1::Client& client, const config::Secrets&
                   .jitter = client.refresh().jitter(),
                   .floor = ToDuration(client.refresh().floor()),
                   .request_timeout = ToDuration(provider.request_timeout())}};
+  if (client.has_dpop()) {
+    made.dpop_algorithm = jose::ParseAlgorithm(client.dpop().signing_algorithm());
+  }
   if (client.has_max_age()) made.max_age = ToDuration(client.max_age());
   AddResponseTypes(client, made);
   return made;

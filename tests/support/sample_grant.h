@@ -33,6 +33,7 @@ inline grants::Grant SampleGrant(const std::string& id, absl::Time created_at) {
   grant.created_at = created_at;
   grant.last_used_at = created_at;
   grant.refresh_token = Secret("secret-refresh-token");
+  grant.dpop_key = grants::StoredKey{.algorithm = "ES256", .pem = Secret("secret-dpop-key")};
   grants::AccessToken token;
   token.value = Secret("secret-access-token");
   token.token_type = "Bearer";
@@ -63,6 +64,7 @@ inline grants::PendingAuthorization SampleAuthorization(absl::Time created_at) {
   pending.acr_values = {"urn:mfa"};
   pending.nonce = Secret("secret-nonce");
   pending.code_verifier = Secret("secret-verifier");
+  pending.dpop_key = grants::StoredKey{.algorithm = "ES256", .pem = Secret("secret-dpop-key")};
   pending.binding_digest = "secret-binding-digest";
   pending.caller_context = Secret(std::string_view("secret\0context\xff", 15));
   pending.created_at = created_at;

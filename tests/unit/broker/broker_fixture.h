@@ -1,6 +1,7 @@
 // A broker on a memory store, a provider that does as it is told, and a clock that stands still.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,7 +30,11 @@ class BrokerTest : public ::testing::Test {
   BrokerTest() : BrokerTest(std::make_unique<storage::MemoryGrantStore>(clock_)) {}
 
   explicit BrokerTest(std::unique_ptr<grants::GrantStore> store)
-      : store_(std::move(store)), clients_(MakeClients(provider_)) {
+      : BrokerTest(std::move(store), [](Client&) {}) {}
+
+  // `adjust` may change the one client that there is.
+  BrokerTest(std::unique_ptr<grants::GrantStore> store, const std::function<void(Client&)>& adjust)
+      : store_(std::move(store)), clients_(MakeClients(provider_, adjust)) {
     store_->Observe(&cache_);
     broker_ = std::make_unique<Broker>(clients_, *store_, clock_, cache_, runtime_,
                                        BrokerOptions{.replica = "test", .refresh_ahead = false});
@@ -37,7 +42,8 @@ class BrokerTest : public ::testing::Test {
 
   ~BrokerTest() override { runtime_.Stop(); }
 
-  static std::vector<Client> MakeClients(const std::shared_ptr<FakeProvider>& provider) {
+  static std::vector<Client> MakeClients(const std::shared_ptr<FakeProvider>& provider,
+                                         const std::function<void(Client&)>& adjust) {
     Client client{.name = "shop",
                   .provider = provider,
                   .registration = {.client_id = "shop-id"},
@@ -54,6 +60,7 @@ class BrokerTest : public ::testing::Test {
                   .audiences = {"https://other.example"},
                   .default_audience = "https://api.example",
                   .resources = {"https://api.example/orders"}};
+    adjust(client);
     std::vector<Client> clients;
     clients.push_back(std::move(client));
     return clients;

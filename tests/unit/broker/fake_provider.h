@@ -38,11 +38,13 @@ class FakeProvider final : public provider::Provider {
   }
 
   Task<oauth::TokenResponse> RequestToken(const provider::Registration&,
-                                          oauth::AuthorizationGrant grant, absl::Time) override {
+                                          oauth::AuthorizationGrant grant, oauth::DpopKey dpop_key,
+                                          absl::Time) override {
     TokenAnswer answer;
     {
       absl::MutexLock lock(&mutex_);
       sent_.push_back(Describe(grant));
+      proven_.push_back(dpop_key ? dpop_key->Thumbprint() : "");
       if (script_.empty()) co_return Error(Reason::kProviderUnavailable);
       answer = script_.front();
       if (script_.size() > 1 || !repeat_last_) script_.pop_front();
@@ -56,7 +58,12 @@ class FakeProvider final : public provider::Provider {
     co_return revocation_error;
   }
 
-  Task<Json> FetchUserInfo(Secret access_token, std::string subject, absl::Time) override {
+  Task<Json> FetchUserInfo(Secret access_token, oauth::DpopKey dpop_key, std::string subject,
+                           absl::Time) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      proven_.push_back(dpop_key ? dpop_key->Thumbprint() : "");
+    }
     co_return Json{{"sub", subject}, {"token", std::string(access_token.Reveal())}};
   }
 
@@ -76,6 +83,11 @@ class FakeProvider final : public provider::Provider {
   std::vector<std::string> sent() const {
     absl::MutexLock lock(&mutex_);
     return sent_;
+  }
+  // The thumbprint of the key that each token and userinfo request had a proof of; "" for none.
+  std::vector<std::string> proven() const {
+    absl::MutexLock lock(&mutex_);
+    return proven_;
   }
   std::vector<std::string> revoked() const {
     absl::MutexLock lock(&mutex_);
@@ -112,6 +124,7 @@ class FakeProvider final : public provider::Provider {
   std::deque<TokenAnswer> script_ ABSL_GUARDED_BY(mutex_);
   bool repeat_last_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::string> sent_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> proven_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> revoked_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -135,12 +148,13 @@ struct Issue {
   std::string id_token;       // empty: none
   absl::Duration lifetime = absl::Hours(1);
   std::optional<oauth::Scopes> scopes = std::nullopt;
+  oauth::TokenType type = oauth::TokenType::kBearer;
 };
 
 inline FakeProvider::TokenAnswer Issues(Issue issue) {
   return Now([issue](const auto&) -> absl::StatusOr<oauth::TokenResponse> {
     oauth::TokenResponse response{.access_token = Secret(issue.access_token),
-                                  .token_type = "Bearer",
+                                  .token_type = std::string(oauth::TokenTypeName(issue.type)),
                                   .lifetime = issue.lifetime,
                                   .scopes = issue.scopes};
     if (!issue.refresh_token.empty()) response.refresh_token = Secret(issue.refresh_token);

@@ -338,6 +338,13 @@ std::vector<Case> ClientCases() {
       {"FractionAndJitter", With("scopes:", "refresh: {fraction: 0.9, jitter: 0.2}\n    scopes:"),
        "b.yaml:15:14: clients[0].refresh: fraction plus jitter must not be over 1, nor jitter over "
        "fraction"},
+      {"ProofsByASharedSecret", With("scopes:", "dpop: {signing_algorithm: HS256}\n    scopes:"),
+       "b.yaml:15:31: clients[0].dpop.signing_algorithm: there is no signing algorithm "
+       "\"HS256\"; did you mean \"ES256\"?"},
+      {"BearerTokensBesideBoundOnes",
+       With("scopes:", "dpop: {}\n    response_types: [code, token code]\n    scopes:"),
+       "b.yaml:16:28: clients[0].response_types[1]: contradicts dpop: a token that comes through "
+       "the browser is bound to no key"},
       {"MaxAgeInMilliseconds", With("scopes:", "max_age: 1500ms\n    scopes:"),
        "b.yaml:15:14: clients[0].max_age: must be whole seconds"},
       {"OwnParameter", With("scopes:", "authorization_parameters: {state: x}\n    scopes:"),

@@ -65,6 +65,8 @@ TEST(GrantRecord, HoldsEveryField) {
   EXPECT_EQ(read.generation, grant.generation);
   EXPECT_EQ(*read.refresh_token, *grant.refresh_token);
   EXPECT_EQ(read.intent, grant.intent);
+  EXPECT_EQ(read.dpop_key->algorithm, grant.dpop_key->algorithm);
+  EXPECT_EQ(read.dpop_key->pem, grant.dpop_key->pem);
   ASSERT_EQ(read.access_tokens.size(), 2u);
   for (const auto& [selector, token] : grant.access_tokens) {
     ASSERT_TRUE(read.access_tokens.contains(selector));
@@ -88,6 +90,7 @@ TEST(GrantRecord, TellsAbsentFromEmpty) {
   EXPECT_FALSE(absent.next_refresh_at.has_value());
   EXPECT_FALSE(absent.ends_at.has_value());
   EXPECT_FALSE(absent.intent.has_value());
+  EXPECT_FALSE(absent.dpop_key.has_value());
   EXPECT_FALSE(absent.id_token.session_id.has_value());
 
   grant.nonce = Secret("");
@@ -112,7 +115,7 @@ TEST(GrantRecord, HoldsBytesThatAreNotUtf8AndInstantsWithoutEnd) {
 
 TEST(GrantRecord, KeepsWhatANewerVersionWrote) {
   v1::GrantRecord newer = RecordOf(FullGrant());
-  newer.mutable_version()->set_written_by(2);
+  newer.mutable_version()->set_written_by(3);
   newer.GetReflection()->MutableUnknownFields(&newer)->AddLengthDelimited(900, "of the grant");
   v1::IdTokenFacts& facts = *newer.mutable_id_token();
   facts.GetReflection()->MutableUnknownFields(&facts)->AddVarint(901, 17);
@@ -124,13 +127,13 @@ TEST(GrantRecord, KeepsWhatANewerVersionWrote) {
   v1::GrantRecord rewritten = RecordOf(grant.Copy());
 
   newer.set_generation(8);
-  newer.mutable_version()->set_written_by(1);
+  newer.mutable_version()->set_written_by(2);
   EXPECT_EQ(rewritten.SerializeAsString(), newer.SerializeAsString());
 }
 
 TEST(GrantRecord, RefusesWhatItCannotUnderstand) {
   v1::GrantRecord incompatible = RecordOf(FullGrant());
-  incompatible.mutable_version()->set_readable_from(2);
+  incompatible.mutable_version()->set_readable_from(3);
   v1::GrantRecord unversioned = RecordOf(FullGrant());
   unversioned.clear_version();
   v1::GrantRecord stateless = RecordOf(FullGrant());
@@ -158,6 +161,25 @@ TEST(GrantRecord, RefusesWhatItCannotUnderstand) {
   }
 }
 
+// A replica of version 1 would send a refresh token without the proof that it is bound to, and end
+// the grant on the refusal. It must not read the record; every other one it may.
+TEST(GrantRecord, IsKeptFromReplicasThatKnowNoDpopKeys) {
+  Grant grant = FullGrant();
+  EXPECT_EQ(RecordOf(grant).version().readable_from(), 2u);
+  grant.dpop_key.reset();
+  EXPECT_EQ(RecordOf(grant).version().readable_from(), 1u);
+
+  PendingAuthorization pending = SampleAuthorization(kNow);
+  const auto readable_from = [&] {
+    v1::AuthorizationRecord record;
+    EXPECT_TRUE(record.ParseFromString(std::string(SerializeAuthorization(pending).Reveal())));
+    return record.version().readable_from();
+  };
+  EXPECT_EQ(readable_from(), 2u);
+  pending.dpop_key.reset();
+  EXPECT_EQ(readable_from(), 1u);
+}
+
 TEST(AuthorizationRecord, HoldsEveryField) {
   const PendingAuthorization pending = SampleAuthorization(kNow);
   ASSERT_OK_AND_ASSIGN(const PendingAuthorization read,
@@ -176,6 +198,8 @@ TEST(AuthorizationRecord, HoldsEveryField) {
   EXPECT_EQ(read.acr_values, pending.acr_values);
   EXPECT_EQ(read.nonce, pending.nonce);
   EXPECT_EQ(read.code_verifier, pending.code_verifier);
+  EXPECT_EQ(read.dpop_key->algorithm, pending.dpop_key->algorithm);
+  EXPECT_EQ(read.dpop_key->pem, pending.dpop_key->pem);
   EXPECT_EQ(read.binding_digest, pending.binding_digest);
   EXPECT_EQ(read.caller_context, pending.caller_context);
   EXPECT_EQ(read.created_at, pending.created_at);
@@ -217,7 +241,7 @@ TEST(DropSecrets, LeavesNoTokenAndKeepsWhoItWas) {
   const Secret left = EverythingIn(grant);
   for (const std::string_view secret :
        {"secret-id-token", "secret-nonce", "secret-refresh-token", "secret-access-token",
-        "secret-reduced-token", "secret-unknown"}) {
+        "secret-reduced-token", "secret-dpop-key", "secret-unknown"}) {
     EXPECT_EQ(left.Reveal().find(secret), std::string_view::npos) << secret;
   }
   EXPECT_EQ(grant.id, "grant-1");

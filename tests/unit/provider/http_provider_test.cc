@@ -71,14 +71,15 @@ class HttpProviderTest : public ProviderFixture {
   }
 
   absl::StatusOr<oauth::TokenResponse> RequestToken(oauth::AuthorizationGrant grant) {
-    return RunBlocking(runtime_, provider_.RequestToken(registration_, std::move(grant), Soon()));
+    return RunBlocking(runtime_,
+                       provider_.RequestToken(registration_, std::move(grant), nullptr, Soon()));
   }
   absl::Status Revoke() {
     return RunBlocking(runtime_,
                        provider_.Revoke(registration_, Secret("rt"), "refresh_token", Soon()));
   }
   absl::StatusOr<Json> FetchUserInfo() {
-    return RunBlocking(runtime_, provider_.FetchUserInfo(Secret("at"), "alice", Soon()));
+    return RunBlocking(runtime_, provider_.FetchUserInfo(Secret("at"), nullptr, "alice", Soon()));
   }
   std::size_t TokenRequests() { return http_.requests_for(kTokenUrl).size(); }
 
@@ -185,7 +186,7 @@ TEST_F(HttpProviderTest, TellsTheCallersDeadlineFromItsOwn) {
   const absl::Status timeout =
       NetError(Reason::kDeadlineExceeded, tokenbroker::Delivery::kUnknown, "timeout");
   http_.Enqueue(kTokenUrl, timeout);
-  EXPECT_THAT(RunBlocking(runtime_, provider_.RequestToken(registration_, Refresh(),
+  EXPECT_THAT(RunBlocking(runtime_, provider_.RequestToken(registration_, Refresh(), nullptr,
                                                            clock_.Now() + absl::Seconds(1))),
               FailsWith(Reason::kDeadlineExceeded));
 }
@@ -250,16 +251,17 @@ TEST_F(HttpProviderTest, RefusesRequestsBeyondItsBound) {
   HttpProvider bounded(runtime_, gated, clock_, log_, options);
 
   Tasks<oauth::TokenResponse> held(runtime_);
-  for (int i = 0; i < 2; ++i) held.Start(bounded.RequestToken(registration_, Refresh(), Soon()));
+  for (int i = 0; i < 2; ++i)
+    held.Start(bounded.RequestToken(registration_, Refresh(), nullptr, Soon()));
   Settle(runtime_);
   const auto refused =
-      RunBlocking(runtime_, bounded.RequestToken(registration_, Refresh(), Soon()));
+      RunBlocking(runtime_, bounded.RequestToken(registration_, Refresh(), nullptr, Soon()));
   EXPECT_THAT(refused, FailsWith(Reason::kLimitReached));
   EXPECT_EQ(DeliveryOf(refused.status()), Delivery::kNotSent);
   EXPECT_TRUE(RetryAfterOf(refused.status()));
   gate.Open();
   EXPECT_THAT(held.Finish(), ::testing::Each(IsOk()));
-  EXPECT_OK(RunBlocking(runtime_, bounded.RequestToken(registration_, Refresh(), Soon())));
+  EXPECT_OK(RunBlocking(runtime_, bounded.RequestToken(registration_, Refresh(), nullptr, Soon())));
 }
 
 // `rev-happy`, `rev-garbage-200`

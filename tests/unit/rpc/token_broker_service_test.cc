@@ -93,6 +93,10 @@ class FakeUseCases final : public broker::UseCases {
     if (!failure.ok()) co_return failure;
     co_return MakeSnapshot("fetched");
   }
+  absl::StatusOr<Secret> ProvePossession(const broker::CachedToken&,
+                                         const oauth::DpopTarget& target) override {
+    return Secret("proof of " + target.http_method + " " + target.http_uri + " " + target.nonce);
+  }
   Task<grants::Grant> GetGrant(const broker::Asker&, std::string grant_id) override {
     if (!failure.ok()) co_return failure;
     co_return MakeGrant(std::move(grant_id));
@@ -281,13 +285,37 @@ TEST_F(TokenBrokerServiceTest, NamesTheFieldThatIsAtFault) {
   EXPECT_THAT(status.error_message(), HasSubstr("min_remaining_lifetime"));
 }
 
-TEST_F(TokenBrokerServiceTest, RefusesWhatItDoesNotOffer) {
+TEST_F(TokenBrokerServiceTest, ProvesPossessionOfACachedTokensKeyWithoutAskingForAFreshOne) {
   v1::GetAccessTokenRequest request;
   request.set_grant_id("cached");
   request.mutable_dpop_proof_for()->set_http_method("GET");
+  request.mutable_dpop_proof_for()->set_http_uri("https://api.example/orders");
+  request.mutable_dpop_proof_for()->set_nonce("n-1");
   v1::GetAccessTokenResponse response;
-  EXPECT_EQ(testing::ReasonIn(Call(&v1::TokenBroker::Stub::GetAccessToken, request, response)),
-            "OPERATION_NOT_SUPPORTED");
+  ASSERT_TRUE(Call(&v1::TokenBroker::Stub::GetAccessToken, request, response).ok());
+  EXPECT_EQ(response.access_token(), kToken);
+  EXPECT_EQ(response.dpop_proof(), "proof of GET https://api.example/orders n-1");
+  EXPECT_FALSE(use_cases_.last_query.has_value());
+
+  request.set_grant_id("grant-1");
+  ASSERT_TRUE(Call(&v1::TokenBroker::Stub::GetAccessToken, request, response).ok());
+  EXPECT_THAT(response.dpop_proof(), HasSubstr("proof of GET"));
+  EXPECT_TRUE(use_cases_.last_query.has_value());
+}
+
+TEST_F(TokenBrokerServiceTest, ProvesNothingThatIsNoRequest) {
+  v1::GetAccessTokenRequest request;
+  request.set_grant_id("fetched");
+  request.mutable_dpop_proof_for()->set_http_method("GET");
+  request.mutable_dpop_proof_for()->set_http_uri("https://api.example/orders?id=1");
+  v1::GetAccessTokenResponse response;
+  const grpc::Status status = Call(&v1::TokenBroker::Stub::GetAccessToken, request, response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("dpop_proof_for.http_uri"));
+  EXPECT_FALSE(use_cases_.last_query.has_value());
+}
+
+TEST_F(TokenBrokerServiceTest, RefusesWhatItDoesNotOffer) {
   v1::ExchangeTokenRequest exchange;
   v1::ExchangeTokenResponse exchanged;
   EXPECT_EQ(Call(&v1::TokenBroker::Stub::ExchangeToken, exchange, exchanged).error_code(),
