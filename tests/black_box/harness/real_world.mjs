@@ -13,6 +13,9 @@ import { signIn } from '../../providers/sign_in.mjs';
 const PROVIDER = fileURLToPath(new URL('../../providers/real/provider.mjs', import.meta.url));
 const REDIRECT_URI = 'http://127.0.0.1:8080/callback';
 
+// A token that comes through the browser is bound to no key.
+const BOUND_RESPONSE_TYPES = ['code', 'code id_token'];
+
 // The registrations: name in the broker -> what differs.
 const CLIENTS = {
   basic: { method: 'client_secret_basic' },
@@ -21,32 +24,37 @@ const CLIENTS = {
   ps256: { method: 'client_secret_basic', alg: 'PS256' },
   es256: { method: 'client_secret_basic', alg: 'ES256' },
   eddsa: { method: 'client_secret_basic', alg: 'EdDSA' },
+  dpop: { method: 'client_secret_basic', dpop: 'ES256' },
+  'dpop-public': { method: 'none', dpop: 'EdDSA' },
+  'dpop-rsa': { method: 'client_secret_post', dpop: 'PS256' },
   patient: { method: 'client_secret_basic' },
 };
 
 // A secret with everything that form-encoding has to get right.
 const makeSecret = () => secret('client secret', `${randomBytes(12).toString('base64')} +%/:&=~`);
 
-function registration(name, { method, alg = 'RS256' }, clientSecret) {
+function registration(name, { method, alg = 'RS256', dpop }, clientSecret) {
   return {
     client_id: name,
     ...(method !== 'none' && { client_secret: clientSecret }),
     token_endpoint_auth_method: method,
     id_token_signed_response_alg: alg,
+    ...(dpop && { dpop_bound_access_tokens: true, response_types: BOUND_RESPONSE_TYPES }),
     redirect_uris: [REDIRECT_URI],
     post_logout_redirect_uris: ['http://127.0.0.1:8080/'],
   };
 }
 
-function client(name, { method }, clientSecret) {
+function client(name, { method, dpop }, clientSecret) {
   const proof = method === 'none' ? {} : { secrets: [{ inline: clientSecret }] };
   return {
     name,
     provider: 'real',
     client_id: name,
     authentication: { [method]: proof },
+    ...(dpop && { dpop: { signing_algorithm: dpop } }),
     redirect_uris: [REDIRECT_URI],
-    response_types: RESPONSE_TYPES,
+    response_types: dpop ? BOUND_RESPONSE_TYPES : RESPONSE_TYPES,
     response_modes: ['form_post', 'query', 'fragment'],
     scopes: ['openid', 'profile', 'email', 'offline_access', 'hello:read', 'hello:write'],
     default_scopes: ['openid', 'profile', 'offline_access', 'hello:read'],
@@ -68,11 +76,13 @@ export class RealWorld {
     const args = [PROVIDER, '--clients', file, '--access-token-lifetime', String(lifetime), ...flags];
     world.provider = new Child(process.execPath, args);
     Object.assign(world, await world.provider.readyLine());
-    world.broker = await Broker.start(
-      baseConfig({ providers: [providerConfig(world.issuer, 'real')], clients: each(client), ...config }),
-    );
+    world.config = baseConfig({ providers: [providerConfig(world.issuer, 'real')], clients: each(client), ...config });
+    world.broker = await Broker.start(world.config);
     return world;
   }
+
+  // Another broker of the same configuration; the caller stops it.
+  addReplica() { return Broker.start(this.config); }
 
   get rpc() { return this.broker.rpc; }
 
@@ -102,10 +112,12 @@ export class RealWorld {
     return this.rpc.SubmitCallback({ ...callback, browser_binding: begun.browser_binding });
   }
 
-  // Calls the protected API with a bearer token; returns {status, body}.
-  async callApi(token) {
-    const answer = await fetch(`${this.api}/api/hello`, { headers: { authorization: `Bearer ${token}` } });
-    return { status: answer.status, body: await answer.json() };
+  // Calls the protected API with a bearer token, or with one that is bound to a key and a proof;
+  // returns {status, body, nonce}.
+  async callApi(token, proof) {
+    const headers = { authorization: `${proof ? 'DPoP' : 'Bearer'} ${token}`, ...(proof && { dpop: proof }) };
+    const answer = await fetch(`${this.api}/api/hello`, { headers });
+    return { status: answer.status, body: await answer.json(), nonce: answer.headers.get('dpop-nonce') };
   }
 
   // The user takes back, at the provider, whatever they consented to.

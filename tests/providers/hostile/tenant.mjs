@@ -9,6 +9,7 @@
 //   response(answer)  {status, headers, body}, and the faults of faults.mjs   (the other endpoints)
 // and `instead`, an answer as in faults.mjs for a request that is not carried out at all.
 import { createHash, randomBytes } from 'node:crypto';
+import { checkProof } from './dpop.mjs';
 import { publicJwk, signingKey } from './keys.mjs';
 import { leftHalfHash, render } from './jwt.mjs';
 
@@ -33,12 +34,14 @@ export class Tenant {
     this.userinfo = {}; // more claims for userinfo
     this.expiresIn = 3600;
     this.rotation = true;
+    this.dpopNonce = undefined; // the nonce that DPoP proofs must have now
+    this.proofs = new Map(); // jti -> claims, of all good proofs so far
     this.issParameter = true; // whether `iss` is in authorization responses (RFC 9207)
     this.log = []; // every request: {endpoint, method, url, headers, form}
     this.secrets = new Set([this.clientSecret]);
     this.codes = new Map();
     this.families = new Map(); // refresh token -> {current, dead, request}
-    this.accessTokens = new Map(); // access token -> {subject, scope}
+    this.accessTokens = new Map(); // access token -> {subject, scope, jkt}
     this.tweaks = new Map(); // endpoint -> [{tweak, times}]
     Object.assign(this, settings);
     this.jwks = settings.jwks ?? [publicJwk(signingKey(this.alg), { kid: this.kid, alg: this.alg })];
@@ -139,10 +142,29 @@ export class Tenant {
     return { mode, redirectUri: query.redirect_uri, params: changed };
   }
 
-  issue(request, scope = request.scope) {
+  issue(request, scope = request.scope, jkt = undefined) {
     const token = this.secret(random('at'));
-    this.accessTokens.set(token, { subject: request.subject, scope });
+    this.accessTokens.set(token, { subject: request.subject, scope, jkt });
     return token;
+  }
+
+  // Checks the proof of a request (RFC 9449). Returns {jkt}, empty where there is none, or {refused}.
+  proven({ method, url, headers }, status, accessToken) {
+    if (!headers.dpop) return {};
+    this.secret(headers.dpop);
+    const refuse = (error, more) => ({ refused: { ...failure(status, error), ...more } });
+    try {
+      const uri = new URL(url, this.issuer).href.replace(/[?#].*/, '');
+      const proof = checkProof(headers.dpop, { method, uri, accessToken });
+      if (this.proofs.has(proof.jti)) return refuse('invalid_dpop_proof');
+      this.proofs.set(proof.jti, proof);
+      if (this.dpopNonce && proof.nonce !== this.dpopNonce) {
+        return refuse('use_dpop_nonce', { headers: { 'dpop-nonce': this.dpopNonce } });
+      }
+      return { jkt: proof.jkt };
+    } catch {
+      return refuse('invalid_dpop_proof');
+    }
   }
 
   // Each of the following answers one request {method, headers, form} with {status, json, headers}.
@@ -157,13 +179,15 @@ export class Tenant {
 
   token(request, tweak) {
     if (!this.authenticates(request)) return failure(401, 'invalid_client');
+    const { jkt, refused } = this.proven(request, 400);
+    if (refused) return refused;
     switch (request.form.grant_type) {
       case 'authorization_code':
-        return this.redeemCode(request.form, tweak);
+        return this.redeemCode(request.form, jkt, tweak);
       case 'refresh_token':
-        return this.refresh(request.form, tweak);
+        return this.refresh(request.form, jkt, tweak);
       case 'client_credentials':
-        return this.tokenResponse({ subject: this.clientId, scope: request.form.scope ?? '' }, {}, tweak);
+        return this.tokenResponse({ subject: this.clientId, scope: request.form.scope ?? '', jkt }, {}, tweak);
       default:
         return failure(400, 'unsupported_grant_type');
     }
@@ -177,17 +201,19 @@ export class Tenant {
     return id === this.clientId && secret === this.clientSecret;
   }
 
-  redeemCode(form, tweak) {
+  redeemCode(form, jkt, tweak) {
     const request = this.codes.get(form.code);
     if (form.code_verifier) this.secret(form.code_verifier);
     if (!request || request.redirect_uri !== form.redirect_uri) return failure(400, 'invalid_grant');
     const challenge = createHash('sha256').update(form.code_verifier ?? '').digest('base64url');
     if (request.code_challenge !== challenge) return failure(400, 'invalid_grant', 'PKCE');
+    if (request.dpop_jkt !== jkt) return failure(400, 'invalid_grant', 'the code is bound to another key');
     if (request.used) {
       for (const family of this.families.values()) if (family.request === request) family.dead = true;
       return failure(400, 'invalid_grant', 'the code was used before');
     }
     request.used = true;
+    request.jkt = jkt;
     const refreshToken = /\boffline_access\b/.test(request.scope) ? this.newFamily(request) : undefined;
     return this.tokenResponse(request, { refreshToken, withIdToken: true }, tweak);
   }
@@ -199,10 +225,11 @@ export class Tenant {
   }
 
   // Strict rotation: an old refresh token kills the family.
-  refresh(form, tweak) {
+  refresh(form, jkt, tweak) {
     const family = this.families.get(form.refresh_token);
     if (family && family.current !== form.refresh_token) family.dead = true;
     if (!family || family.dead) return failure(400, 'invalid_grant', 'the refresh token is no good');
+    if (family.request.jkt !== jkt) return failure(400, 'invalid_grant', 'the token is bound to another key');
     let refreshToken;
     if (this.rotation) {
       refreshToken = this.secret(random('rt'));
@@ -215,10 +242,10 @@ export class Tenant {
   }
 
   tokenResponse(request, { refreshToken, withIdToken }, tweak) {
-    const accessToken = this.issue(request);
+    const accessToken = this.issue(request, request.scope, request.jkt);
     const json = {
       access_token: accessToken,
-      token_type: 'Bearer',
+      token_type: request.jkt ? 'DPoP' : 'Bearer',
       expires_in: this.expiresIn,
       scope: request.scope,
     };
@@ -227,10 +254,16 @@ export class Tenant {
     return { status: 200, json };
   }
 
-  userInfo({ headers }) {
-    const [, token] = /^Bearer (\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  userInfo(request) {
+    const [, scheme, token] = /^(Bearer|DPoP) (\S+)$/.exec(request.headers.authorization ?? '') ?? [];
     const known = this.accessTokens.get(token);
-    if (!known) return failure(401, 'invalid_token');
+    if (!known || (scheme === 'DPoP') !== Boolean(known.jkt)) return failure(401, 'invalid_token');
+    const { jkt, refused } = this.proven(request, 401, token);
+    if (refused) {
+      const challenge = `DPoP error="${refused.json.error}"`;
+      return { ...refused, json: undefined, headers: { ...refused.headers, 'www-authenticate': challenge } };
+    }
+    if (jkt !== known.jkt) return failure(401, 'invalid_token');
     return { status: 200, json: { sub: known.subject, ...this.userinfo } };
   }
 

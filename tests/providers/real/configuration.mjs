@@ -1,4 +1,5 @@
 // What oidc-provider is told: everything that the broker may ask of an OpenID provider is on.
+import { randomBytes } from 'node:crypto';
 import { errors } from 'oidc-provider';
 
 const RESPONSE_TYPES = ['code', 'code id_token', 'code token', 'code id_token token'];
@@ -52,6 +53,7 @@ export function makeConfiguration(options, jwks) {
     jwks,
     findAccount,
     claims: ACCOUNT_CLAIMS,
+    enabledJWA: { dPoPSigningAlgValues: ['ES256', 'EdDSA', 'PS256', 'RS256'] },
     scopes: ['openid', 'offline_access', 'hello:read', 'hello:write'],
     // The claims of the scopes come in the ID token too, as Auth0 and others send them.
     conformIdTokenClaims: false,
@@ -75,7 +77,11 @@ export function makeConfiguration(options, jwks) {
       backchannelLogout: { enabled: true },
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
-      dPoP: { enabled: true },
+      dPoP: {
+        enabled: true,
+        nonceSecret: randomBytes(32),
+        requireNonce: () => options.dpopNonces,
+      },
       encryption: { enabled: true },
       introspection: { enabled: true },
       jwtResponseModes: { enabled: true },

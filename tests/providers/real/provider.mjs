@@ -2,7 +2,8 @@
 // A real OpenID provider (npm oidc-provider) and a protected API beside it, for the tests and the demo.
 //
 //   provider.mjs --clients clients.json [--port 0] [--api-port 0] [--access-token-lifetime 5]
-//                [--refresh-token-lifetime 1209600] [--no-rotation] [--tls-cert F --tls-key F]
+//                [--refresh-token-lifetime 1209600] [--no-rotation] [--dpop-nonces]
+//                [--tls-cert F --tls-key F]
 //
 // `clients.json` is an array of client metadata as in OpenID Connect Dynamic Client Registration.
 // Prints one line of JSON when it is ready: {"issuer", "port", "api"}. Ends on SIGTERM and SIGINT.
@@ -26,6 +27,7 @@ const { values: flags } = parseArgs({
     'access-token-lifetime': { type: 'string', default: '5' },
     'refresh-token-lifetime': { type: 'string', default: String(14 * 24 * 3600) },
     'no-rotation': { type: 'boolean', default: false },
+    'dpop-nonces': { type: 'boolean', default: false },
     'tls-cert': { type: 'string' },
     'tls-key': { type: 'string' },
   },
@@ -43,6 +45,7 @@ const options = {
   accessTokenLifetime: Number(flags['access-token-lifetime']),
   refreshTokenLifetime: Number(flags['refresh-token-lifetime']),
   rotation: !flags['no-rotation'],
+  dpopNonces: flags['dpop-nonces'],
 };
 const tls = flags['tls-cert'] && {
   cert: readFileSync(flags['tls-cert']),
@@ -92,7 +95,7 @@ provider.on('grant.success', ({ oidc: { entities } }) => {
   const { Account: account, Grant: grant } = entities;
   if (grant) consents.set(account.accountId, [...(consents.get(account.accountId) ?? []), grant]);
 });
-const helloApi = protectedApi({ jwks: publicKeys(keys), issuer, client: apiClient });
+const helloApi = protectedApi({ jwks: publicKeys(keys), issuer, client: apiClient, dpopNonces: options.dpopNonces });
 const api = http.createServer(async (request, response) => {
   const [, user] = /^\/consents\/([^/]+)$/.exec(request.url) ?? [];
   if (request.method !== 'DELETE' || !user) return helloApi(request, response);
