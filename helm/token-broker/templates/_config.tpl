@@ -1,0 +1,71 @@
+{{/* What the templates read out of the broker's own configuration, and what they refuse of it. */}}
+
+{{- define "token-broker.port" -}}
+{{- regexFind "[0-9]+$" .Values.config.server.listen -}}
+{{- end -}}
+
+{{/* Whole seconds of a duration as the broker writes it, such as 1m30s; rounded up. */}}
+{{- define "token-broker.seconds" -}}
+{{- $milliseconds := 0 -}}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 "d" 86400000 -}}
+{{- range regexFindAll "[0-9]+(ms|s|m|h|d)" . -1 -}}
+{{- $milliseconds = add $milliseconds (mul (regexFind "[0-9]+" .) (get $units (regexFind "[a-z]+" .))) -}}
+{{- end -}}
+{{- div (add $milliseconds 999) 1000 -}}
+{{- end -}}
+
+{{- define "token-broker.terminationGracePeriodSeconds" -}}
+{{- $drain := default "25s" .Values.config.server.drain_grace -}}
+{{- add .Values.preStopSeconds (include "token-broker.seconds" $drain) 10 -}}
+{{- end -}}
+
+{{/* Whether every caller must show a certificate: "true" or nothing. */}}
+{{- define "token-broker.clientCertificatesRequired" -}}
+{{- $tls := .Values.config.server.tls -}}
+{{- if eq (default (ternary "required" "none" (hasKey $tls "client_ca_file")) $tls.client_certificates) "required" -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{- define "token-broker.redisAddress" -}}
+{{- include "token-broker.fullname" . }}-redis:6379
+{{- end -}}
+
+{{- define "token-broker.check" -}}
+{{- $server := .Values.config.server -}}
+{{- $redis := dig "store" "redis" dict .Values.config -}}
+{{- if not (regexMatch "^(0\\.0\\.0\\.0|\\[::\\]):[1-9][0-9]*$" (toString $server.listen)) -}}
+{{- fail (printf "config.server.listen is %q, which the other pods cannot reach: write 0.0.0.0:PORT or \"[::]:PORT\"" (toString $server.listen)) -}}
+{{- end -}}
+{{- if not $server.tls -}}
+{{- fail "config.server.tls is missing: without it the broker does not listen beyond its own pod" -}}
+{{- end -}}
+{{- if hasKey .Values.config "dev" -}}
+{{- fail "config.dev is for a developer's machine; a ConfigMap is no place for secrets, and nobody is anonymous here" -}}
+{{- end -}}
+{{- if and .Values.tls.existingSecret .Values.tls.certificate.enabled -}}
+{{- fail "tls.existingSecret and tls.certificate.enabled contradict each other: choose one" -}}
+{{- end -}}
+{{- if not (or .Values.tls.existingSecret .Values.tls.certificate.enabled) -}}
+{{- fail "there is no certificate to serve with: set tls.existingSecret, or tls.certificate.enabled with its issuerRef" -}}
+{{- end -}}
+{{- if and .Values.tls.certificate.enabled (not .Values.tls.certificate.issuerRef.name) -}}
+{{- fail "tls.certificate.issuerRef.name is missing: the Issuer or ClusterIssuer of cert-manager" -}}
+{{- end -}}
+{{- if and .Values.tls.clientCa.configMapName .Values.tls.clientCa.secretName -}}
+{{- fail "tls.clientCa has a configMapName and a secretName: choose one" -}}
+{{- end -}}
+{{- if and (not $redis) (or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1)) -}}
+{{- fail "several replicas need config.store.redis: a store in memory is not shared, so each replica would know its own grants only. For a trial without Redis set replicaCount to 1" -}}
+{{- end -}}
+{{- if and .Values.redis.enabled (ne (toString $redis.address) (include "token-broker.redisAddress" .)) -}}
+{{- fail (printf "redis.enabled starts a Redis that the broker would not use: set config.store.redis.address to %s" (include "token-broker.redisAddress" .)) -}}
+{{- end -}}
+{{- $external := .Values.secrets.externalSecret -}}
+{{- if and $external.enabled (not (and $external.secretStoreRef.name (or $external.data $external.dataFrom))) -}}
+{{- fail "secrets.externalSecret needs secretStoreRef.name, and data or dataFrom" -}}
+{{- end -}}
+{{- if and .Values.autoscaling.enabled (not (or .Values.autoscaling.targetCPUUtilizationPercentage .Values.autoscaling.metrics)) -}}
+{{- fail "autoscaling needs targetCPUUtilizationPercentage or metrics" -}}
+{{- end -}}
+{{- end -}}
