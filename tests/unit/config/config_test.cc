@@ -82,7 +82,7 @@ clients:
   EXPECT_TRUE(provider.discovery());
   EXPECT_EQ(ToDuration(provider.clock_skew()), absl::Minutes(1));
   EXPECT_EQ(ToDuration(provider.jwks().maximum_lifetime()), absl::Hours(24));
-  EXPECT_EQ(provider.id_token_signing_algorithms_size(), 10);
+  EXPECT_EQ(provider.id_token_signing_algorithms_size(), 0);
   EXPECT_FALSE(provider.compatibility().accept_missing_token_type());
   EXPECT_THAT(config.clients(0).response_types(),
               ElementsAre("code id_token", "code id_token token"));
