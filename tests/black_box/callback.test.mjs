@@ -5,6 +5,13 @@ import { CallbackWorld, add, drop, put } from './harness/callback_world.mjs';
 import { RESPONSE_TYPES } from './harness/hostile_world.mjs';
 import { ARG, BINDING, DENIED, STATE_UNKNOWN, UP, fails } from './harness/expect.mjs';
 
+const HAPPY = {
+  code: 'cb-happy-code-query',
+  'code id_token': 'cb-happy-code-idtoken-formpost',
+  'code token': 'cb-happy-code-token',
+  'code id_token token': 'cb-happy-code-idtoken-token',
+};
+
 describe('authorization responses', () => {
   const world = new CallbackWorld();
   const { changed, refused } = world;
@@ -13,10 +20,20 @@ describe('authorization responses', () => {
 
   for (const type of RESPONSE_TYPES) {
     for (const mode of ['form_post', 'fragment', ...(type === 'code' ? ['query'] : [])]) {
-      it(`cb-happy: ${type} by ${mode} needs one token request`, async () => {
+      it(`${HAPPY[type]}: ${type} by ${mode} needs one token request`, async () => {
         const signIn = world.hostile.newCase();
-        await signIn.run(type, { response_mode: mode });
+        let front;
+        signIn.op.next('authorize', {
+          params: (list) => {
+            front = new Map(list).get('access_token');
+            return list;
+          },
+        });
+        const answer = await signIn.run(type, { response_mode: mode });
         assert.equal(signIn.count('token'), 1);
+        assert.equal(answer.front_channel_access_token, '');
+        assert.equal(front === undefined, !type.includes(' token'));
+        assert.notEqual((await signIn.token()).access_token, front);
       });
     }
   }

@@ -34,6 +34,8 @@ const ISSUER = [
   },
   { id: 'idt-iss-prefix-substring/prefix', reason: 'ISSUER_MISMATCH', idToken: change('iss', (v) => v.slice(0, -1)) },
   { id: 'idt-iss-prefix-substring/suffix', reason: 'ISSUER_MISMATCH', idToken: change('iss', (v) => v.slice(1)) },
+  { id: 'idt-iss-prefix-substring/expected-is-prefix', reason: 'ISSUER_MISMATCH', idToken: change('iss', (v) => `${v}.evil.example.org`) },
+  { id: 'idt-iss-prefix-substring/case', reason: 'ISSUER_MISMATCH', idToken: change('iss', (v) => v.replace('http', 'HTTP')) },
   { id: 'idt-iss-prefix-substring/slash', reason: 'ISSUER_MISMATCH', idToken: change('iss', (v) => `${v}/`) },
   { id: 'idt-iss-nul/iss', reason: ['CLAIM_MALFORMED', 'ISSUER_MISMATCH'], idToken: change('iss', (v) => `${v}\0x`) },
   { id: 'idt-iss-nul/aud', reason: ['CLAIM_MALFORMED', 'AUDIENCE_MISMATCH'], idToken: change('aud', (v) => `${v}\0x`) },
@@ -54,6 +56,8 @@ const SUBJECT_AND_AUDIENCE = [
   { id: 'idt-aud-near-miss/case', reason: 'AUDIENCE_MISMATCH', idToken: claim('aud', 'Broker') },
   { id: 'idt-aud-near-miss/prefix', reason: 'AUDIENCE_MISMATCH', idToken: claim('aud', 'broke') },
   { id: 'idt-aud-near-miss/space', reason: 'AUDIENCE_MISMATCH', idToken: claim('aud', 'broker ') },
+  { id: 'idt-aud-near-miss/suffix', reason: 'AUDIENCE_MISMATCH', idToken: claim('aud', 'broker2') },
+  { id: 'idt-aud-near-miss/nul-and-more', reason: ['AUDIENCE_MISMATCH', 'CLAIM_MALFORMED'], idToken: claim('aud', 'broker\0evil') },
   { id: 'idt-aud-near-miss/empty-array', reason: ['AUDIENCE_MISMATCH', 'CLAIM_MALFORMED'], idToken: claim('aud', []) },
   { id: 'idt-aud-near-miss/number-in-array', reason: ['CLAIM_MALFORMED', 'AUDIENCE_MISMATCH'], idToken: claim('aud', ['broker', 7]) },
   { id: 'idt-aud-array', idToken: claim('aud', ['broker']) },
@@ -97,6 +101,8 @@ const NONCE = [
   { id: 'idt-nonce-compare/space', reason: 'NONCE_MISMATCH', idToken: change('nonce', (v) => `${v} `) },
   { id: 'idt-nonce-compare/case', reason: 'NONCE_MISMATCH', idToken: change('nonce', swapCase) },
   { id: 'idt-nonce-compare/prefix', reason: 'NONCE_MISMATCH', idToken: change('nonce', (v) => v.slice(0, -1)) },
+  { id: 'idt-nonce-compare/zeros', reason: 'NONCE_MISMATCH', idToken: change('nonce', (v) => `00${v}`) },
+  { id: 'idt-nonce-compare/array', reason: ['CLAIM_MALFORMED', 'NONCE_MISMATCH'], idToken: change('nonce', (v) => [v]) },
   { id: 'idt-nonce-compare/number', reason: ['CLAIM_MALFORMED', 'NONCE_MISMATCH'], idToken: claim('nonce', 7) },
 ];
 

@@ -41,6 +41,14 @@ const HASHES = [
     reason: C,
     idToken: (plan) => { plan.claims.c_hash = leftHalfHash('RS256', plan.claims.c_hash); },
   })),
+  { id: 'idt-hash-eddsa/Ed448', ...withToken, settings: { alg: 'Ed448' }, idToken: () => {} },
+  {
+    id: 'idt-hash-eddsa/sha512-in-Ed448',
+    ...front,
+    settings: { alg: 'Ed448' },
+    reason: C,
+    idToken: (plan) => { plan.claims.c_hash = leftHalfHash('EdDSA', 'the code'); },
+  },
   { id: 'idt-athash-front-wrong', ...withToken, reason: A, idToken: append('at_hash') },
   { id: 'idt-athash-front-missing', ...withToken, reason: 'AT_HASH_MISSING', idToken: drop('at_hash') },
   { id: 'idt-athash-back-wrong', ...back, reason: A, idToken: append('at_hash') },
@@ -62,6 +70,12 @@ const duplicates = ['sub', 'iss', 'aud', 'nonce', 'exp'].flatMap((name) => [
   idToken: asText(make),
 })));
 
+function asLogoutToken(plan) {
+  const { iss, sub, aud, iat, exp } = plan.claims;
+  const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+  plan.claims = { iss, sub, aud, iat, exp, jti: 'x', sid: 'y', events };
+}
+
 const payload = (id, make) => ({ id, reason: ['JWT_MALFORMED', 'CLAIM_MALFORMED'], idToken: asText(make) });
 
 const PAYLOADS = [
@@ -79,6 +93,12 @@ const PAYLOADS = [
   ])),
   payload('idt-payload-encoding/lone-surrogate', (text) => `{"name":"\\ud800",${text.slice(1)}`),
   payload('idt-payload-encoding/control-character', (text) => `{"name":"a\u0001b",${text.slice(1)}`),
+  {
+    id: 'idt-logout-token-as-idtoken/typ',
+    reason: 'JWT_TYPE_MISMATCH',
+    idToken: (plan) => { plan.header.typ = 'logout+jwt'; asLogoutToken(plan); },
+  },
+  { id: 'idt-logout-token-as-idtoken/untyped', reason: 'CLAIM_MALFORMED', idToken: (plan) => asLogoutToken(plan) },
   {
     id: 'idt-deep-nesting',
     reason: ['JWT_MALFORMED', 'CLAIM_MALFORMED'],

@@ -32,8 +32,9 @@ export function redisStore(port, parts = {}) {
 }
 
 export class Broker {
-  // Starts a broker and waits until it accepts calls. `config` is written as JSON, which is YAML.
-  static async start(config, { args = [], env = {}, port, credentials } = {}) {
+  // Starts a broker and waits until it accepts calls. `config` is written as JSON, which is YAML. It
+  // runs on the `machine`, a StagedMachine, where one is given.
+  static async start(config, { args = [], env = {}, machine, port, credentials } = {}) {
     assert.ok(existsSync(BINARY), `no broker at ${BINARY}: build it, or set TOKEN_BROKER_BIN`);
     const broker = new Broker();
     broker.folder = scratchFolder();
@@ -45,12 +46,12 @@ export class Broker {
     writeFileSync(broker.configFile, JSON.stringify({ ...config, server }, null, 2));
     const began = performance.now();
     broker.child = new Child(BINARY, ['--config', broker.configFile, ...args], {
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...machine?.env, ...env },
     });
     recordOutput(broker.child);
     await broker.child.until(() => accepts(broker.port), 'the broker accepts connections');
     broker.startMs = performance.now() - began;
-    broker.rpc = connect(broker.address, { credentials });
+    broker.rpc = connect(broker.address, { credentials, machine });
     return broker;
   }
 

@@ -9,7 +9,7 @@ export const drop = (name) => (list) => list.filter(([key]) => key !== name);
 export const add = (name, value) => (list) => [...list, [name, value]];
 
 export class CallbackWorld {
-  async start() { this.hostile = await HostileWorld.start({ size: 100 }); }
+  async start(options) { this.hostile = await HostileWorld.start({ size: 100, options }); }
   stop() { return this.hostile?.stop(); }
 
   // Begins a sign-in whose authorization response is changed by `params`.

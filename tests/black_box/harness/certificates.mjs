@@ -1,10 +1,29 @@
 // Throw-away certificates, made by the openssl command line.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchFolder } from './child.mjs';
 
 const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+
+const certificates = new Map(); // private key -> the base64 of its certificate
+
+// Returns a certificate that a key signed for itself, as `x5c` has it.
+export function selfSigned(key) {
+  if (!certificates.has(key)) {
+    const file = join(scratchFolder(), 'key.pem');
+    writeFileSync(file, key.export({ type: 'pkcs8', format: 'pem' }));
+    const der = openssl('req', '-x509', '-key', file, '-days', '2', '-subj', '/CN=signer', '-outform', 'DER');
+    certificates.set(key, der.toString('base64'));
+  }
+  return certificates.get(key);
+}
+
+// Returns `x5t#S256` of such a certificate.
+export function thumbprint(certificate) {
+  return createHash('sha256').update(Buffer.from(certificate, 'base64')).digest('base64url');
+}
 
 // A certificate authority. `issue` returns {certFile, keyFile, cert, key}.
 export class Authority {

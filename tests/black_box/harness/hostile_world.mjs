@@ -50,6 +50,11 @@ export class Case {
 
   get rpc() { return this.world.broker.rpc; }
 
+  // Another sign-in at the same provider.
+  another() {
+    return new Case(this.world, this.id, this.op);
+  }
+
   // Begins the sign-in; `request` adds members to CreateAuthorizationUrlRequest.
   async begin(responseType = 'code id_token', request = {}) {
     this.begun = await this.rpc.CreateAuthorizationUrl({

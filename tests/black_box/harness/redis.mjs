@@ -34,6 +34,23 @@ export class Redis {
     });
   }
 
+  #cli(...args) {
+    return execFileSync('redis-cli', ['-p', String(this.port), ...args], { encoding: 'latin1' }).split('\n').filter(Boolean);
+  }
+
+  // The keys that fit a pattern.
+  keys(pattern) { return this.#cli('--scan', '--pattern', pattern); }
+
+  // The fields of a hash; [undefined] for a string.
+  fields(key) { return this.#cli('TYPE', key)[0] === 'hash' ? this.#cli('HKEYS', key) : [undefined]; }
+
+  // Replaces a value, or a field of a hash, by bytes that mean nothing.
+  damage(key, field) {
+    return field === undefined ? this.#cli('SET', key, 'damaged', 'KEEPTTL') : this.#cli('HSET', key, field, 'damaged');
+  }
+
+  remove(...keys) { return this.#cli('DEL', ...keys); }
+
   // Stops answering without closing connections, and goes on.
   pause() { this.child.process.kill('SIGSTOP'); }
   resume() { this.child.process.kill('SIGCONT'); }

@@ -57,7 +57,8 @@ export function plain(struct) {
 export const seconds = (timestamp) => timestamp && Number(timestamp.seconds) + timestamp.nanos / 1e9;
 
 // Returns an object with one method per RPC: `rpc.GetGrant({grant_id}, {deadlineMs, metadata})`.
-export function connect(address, { credentials = grpc.credentials.createInsecure(), channel = {} } = {}) {
+// `machine` is the StagedMachine of the broker: deadlines are longer by as much as its clock is ahead.
+export function connect(address, { credentials = grpc.credentials.createInsecure(), channel = {}, machine } = {}) {
   const stub = new TokenBroker(address, credentials, {
     'grpc.initial_reconnect_backoff_ms': 20,
     'grpc.max_receive_message_length': -1,
@@ -72,7 +73,7 @@ export function connect(address, { credentials = grpc.credentials.createInsecure
         if (name === 'SubmitCallback') secretsOfCallback(request);
         const sent = new grpc.Metadata();
         for (const [key, value] of Object.entries(metadata)) sent.set(key, value);
-        stub[name](request, sent, { deadline: Date.now() + deadlineMs }, (error, answer) => {
+        stub[name](request, sent, { deadline: Date.now() + deadlineMs + Math.max(0, machine?.ahead ?? 0) * 1000 }, (error, answer) => {
           if (error) return reject(new RpcFailure(name, error));
           noteSecrets(answer);
           return resolve(answer);

@@ -5,6 +5,8 @@
 //   reset: true          the connection is closed with nothing sent
 //   raw: text            these bytes and nothing else go over the connection, which is then closed
 //   drip: {text, ms}     the same, one byte every `ms`
+//   cut: {bytes, reset}  the answer as it is, of which so many bytes arrive before the connection is
+//                        closed, or reset
 //   flood: {head, unit, count}   `head`, then `unit` over and over, as fast as they are taken
 // and `delayMs` before any of it.
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });
@@ -29,6 +31,21 @@ async function flood(socket, { head, unit, count }) {
   socket.end();
 }
 
+// The answer as it goes over the wire.
+export function wireBytes({ status, headers, body }) {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const content = Buffer.from(body);
+  const head = `HTTP/1.1 ${status} OK\r\n${lines.join('')}content-length: ${content.length}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), content]);
+}
+
+function cut(socket, answer) {
+  const { bytes, reset } = answer.cut;
+  const part = wireBytes(answer).subarray(0, bytes);
+  if (reset) socket.write(part, () => socket.resetAndDestroy());
+  else socket.end(part);
+}
+
 export async function deliver(response, answer) {
   const { socket } = response;
   socket.on('error', () => {}); // a client that hangs up on a fault is doing right
@@ -38,6 +55,8 @@ export async function deliver(response, answer) {
     socket.resetAndDestroy();
   } else if (answer.raw !== undefined) {
     socket.end(answer.raw);
+  } else if (answer.cut) {
+    cut(socket, answer);
   } else if (answer.drip) {
     await drip(socket, answer.drip);
   } else if (answer.flood) {

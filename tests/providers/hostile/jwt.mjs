@@ -2,6 +2,7 @@
 //
 // A plan says what a token is to be: {alg, header, claims, key}, and how to spoil it on the way:
 //   headerText, payloadText   used as they are instead of the JSON of `header` and `claims`
+//   sign(input)               makes the signature over the first two parts, in place of `alg` and `key`
 //   signature(bytes)          returns the signature to use instead
 //   compact(text)             returns the token to send instead
 import { constants, createHash, createHmac, sign } from 'node:crypto';
@@ -18,7 +19,9 @@ function digestOf(alg) {
 // c_hash, at_hash and s_hash: the left half of the hash that belongs to the algorithm (OIDC Core
 // 3.1.3.6).
 export function leftHalfHash(alg, value) {
-  const digest = createHash(digestOf(alg)).update(value).digest();
+  // Ed448 has a hash of its own: SHAKE256 with 114 bytes.
+  const hash = alg === 'Ed448' ? createHash('shake256', { outputLength: 114 }) : createHash(digestOf(alg));
+  const digest = hash.update(value).digest();
   return base64url(digest.subarray(0, digest.length / 2));
 }
 
@@ -48,7 +51,8 @@ function signatureOf(alg, key, input) {
 export function render(plan) {
   const header = base64url(plan.headerText ?? JSON.stringify(plan.header));
   const payload = base64url(plan.payloadText ?? JSON.stringify(plan.claims));
-  let signature = signatureOf(plan.alg, plan.key, `${header}.${payload}`);
+  const input = `${header}.${payload}`;
+  let signature = plan.sign ? plan.sign(Buffer.from(input)) : signatureOf(plan.alg, plan.key, input);
   if (plan.signature) signature = plan.signature(signature);
   const token = `${header}.${payload}.${base64url(signature)}`;
   return plan.compact ? plan.compact(token) : token;

@@ -29,15 +29,15 @@ async function readRequest(request) {
 export class HostileServer {
   #tenants = new Map();
 
-  // `tls` is {cert, key} for https. `host` is the name in the issuers. `control(server, id, request,
-  // response)` answers requests for /t/<id>/_control.
-  static async start({ port = 0, tls, host = '127.0.0.1', control } = {}) {
+  // `tls` is what https.createServer takes, for https. `host` is the name in the issuers, `address`
+  // where it listens. `control(server, id, request, response)` answers requests for /t/<id>/_control.
+  static async start({ port = 0, tls, address = '127.0.0.1', host = address, control } = {}) {
     const self = new HostileServer();
     self.control = control;
     const answer = (request, response) => self.#answer(request, response);
     self.server = tls ? https.createServer(tls, answer) : http.createServer(answer);
     await new Promise((resolve, reject) => {
-      self.server.once('error', reject).listen(port, '127.0.0.1', resolve);
+      self.server.once('error', reject).listen(port, address, resolve);
     });
     self.port = self.server.address().port;
     self.origin = `${tls ? 'https' : 'http'}://${host}:${self.port}`;

@@ -14,7 +14,6 @@ import { publicJwk, signingKey } from './keys.mjs';
 import { leftHalfHash, render } from './jwt.mjs';
 
 const random = (prefix) => `${prefix}_${randomBytes(24).toString('base64url')}`;
-const now = () => Math.floor(Date.now() / 1000);
 
 const failure = (status, error, description = 'as RFC 6749 says') => ({
   status,
@@ -36,6 +35,8 @@ export class Tenant {
     this.rotation = true;
     this.dpopNonce = undefined; // the nonce that DPoP proofs must have now
     this.proofs = new Map(); // jti -> claims, of all good proofs so far
+    this.reuseLeeway = false; // whether the refresh token before the newest still works
+    this.clockAhead = 0; // how far its clock is ahead of this machine's, in seconds
     this.issParameter = true; // whether `iss` is in authorization responses (RFC 9207)
     this.log = []; // every request: {endpoint, method, url, headers, form}
     this.secrets = new Set([this.clientSecret]);
@@ -96,15 +97,19 @@ export class Tenant {
     };
   }
 
+  now() {
+    return Math.floor(Date.now() / 1000) + this.clockAhead;
+  }
+
   idToken(request, { code, accessToken, state }, tweak) {
     const claims = {
       iss: this.issuer,
       sub: request.subject,
       aud: this.clientId,
-      exp: now() + 300,
-      iat: now(),
+      exp: this.now() + 300,
+      iat: this.now(),
       ...(request.nonce && { nonce: request.nonce }),
-      ...(request.max_age !== undefined && { auth_time: now() - 1 }),
+      ...(request.max_age !== undefined && { auth_time: this.now() - 1 }),
       ...(code && { c_hash: leftHalfHash(this.alg, code) }),
       ...(accessToken && { at_hash: leftHalfHash(this.alg, accessToken) }),
       ...(state && { s_hash: leftHalfHash(this.alg, state) }),
@@ -227,12 +232,15 @@ export class Tenant {
   // Strict rotation: an old refresh token kills the family.
   refresh(form, jkt, tweak) {
     const family = this.families.get(form.refresh_token);
-    if (family && family.current !== form.refresh_token) family.dead = true;
+    const spent = family && family.current !== form.refresh_token;
+    const forgiven = this.reuseLeeway && family?.previous === form.refresh_token;
+    if (spent && !forgiven) family.dead = true;
     if (!family || family.dead) return failure(400, 'invalid_grant', 'the refresh token is no good');
     if (family.request.jkt !== jkt) return failure(400, 'invalid_grant', 'the token is bound to another key');
     let refreshToken;
     if (this.rotation) {
       refreshToken = this.secret(random('rt'));
+      family.previous = form.refresh_token;
       family.current = refreshToken;
       this.families.set(refreshToken, family);
     }
