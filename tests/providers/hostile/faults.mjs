@@ -9,6 +9,7 @@
 //                        closed, or reset
 //   flood: {head, unit, count}   `head`, then `unit` over and over, as fast as they are taken
 // and `delayMs` before any of it.
+const watched = new WeakSet(); // sockets whose errors are expected
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });
 
 async function drip(socket, { text, ms }) {
@@ -48,7 +49,8 @@ function cut(socket, answer) {
 
 export async function deliver(response, answer) {
   const { socket } = response;
-  socket.on('error', () => {}); // a client that hangs up on a fault is doing right
+  if (!watched.has(socket)) socket.on('error', () => {}); // a client that hangs up on a fault is doing right
+  watched.add(socket);
   if (answer.delayMs) await pause(answer.delayMs);
   if (answer.hang) return;
   if (answer.reset) {
