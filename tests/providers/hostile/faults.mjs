@@ -8,7 +8,7 @@
 //   cut: {bytes, reset}  the answer as it is, of which so many bytes arrive before the connection is
 //                        closed, or reset
 //   flood: {head, unit, count}   `head`, then `unit` over and over, as fast as they are taken
-// and `delayMs` before any of it.
+// and, before any of it, `delayMs`, or `when`: a promise to wait for.
 const watched = new WeakSet(); // sockets whose errors are expected
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });
 
@@ -52,6 +52,7 @@ export async function deliver(response, answer) {
   if (!watched.has(socket)) socket.on('error', () => {}); // a client that hangs up on a fault is doing right
   watched.add(socket);
   if (answer.delayMs) await pause(answer.delayMs);
+  await answer.when;
   if (answer.hang) return;
   if (answer.reset) {
     socket.resetAndDestroy();
