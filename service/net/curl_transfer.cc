@@ -22,6 +22,9 @@ constexpr long kMaxIdleSecondsForPost = 3;
 constexpr long kMaxIdleSeconds = 60;
 // Connections are renewed now and then, so that a change in DNS is noticed under steady traffic.
 constexpr long kMaxConnectionLifetimeSeconds = 600;
+// Only a new connection needs a look-up; one that was refused must not be led to the same dead
+// address for a minute, which is libcurl's default.
+constexpr long kNameLifetimeSeconds = 2;
 // Trust stores are read anew this often, so that a replaced CA file is noticed.
 constexpr long kTrustStoreSeconds = 300;
 
@@ -218,6 +221,7 @@ void CurlTransfer::ConfigureConnection() {
   Set(CURLOPT_NOPROXY, "*");
   Set(CURLOPT_CONNECTTIMEOUT_MS,
       static_cast<long>(absl::ToInt64Milliseconds(options_.connect_timeout)));
+  Set(CURLOPT_DNS_CACHE_TIMEOUT, kNameLifetimeSeconds);
   Set(CURLOPT_MAXLIFETIME_CONN, kMaxConnectionLifetimeSeconds);
   Set(CURLOPT_TCP_KEEPALIVE, 1L);
   Set(CURLOPT_OPENSOCKETFUNCTION, &CurlTransfer::OnOpenSocket);

@@ -40,7 +40,8 @@ describe('configuration', () => {
   };
 
   for (const [kind, [spoil, named]] of Object.entries(broken)) {
-    it(`is refused with ${kind}, with the place named`, async () => {
+    const id = kind === 'two providers of one issuer' ? 'disc-same-issuer-twice: ' : '';
+    it(`${id}is refused with ${kind}, with the place named`, async () => {
       const config = good();
       spoil(config);
       // Whether secrets are there is a matter of the machine, which --check may not be run on.
@@ -147,7 +148,7 @@ describe('outages', () => {
     await world.stop();
   });
 
-  it('a Redis that is down at start and comes later', async () => {
+  it('st-store-down: at the start and later, nothing is begun, and it heals by itself', async () => {
     const port = await freePort();
     const world = await HostileWorld.start({ size: 1, config: redisStore(port, { command_timeout: '300ms', connect_timeout: '300ms' }) });
     const signIn = world.newCase();
@@ -167,7 +168,7 @@ describe('outages', () => {
     await again.stop();
   });
 
-  it('a Redis that goes away: a good token is still served, and no code is spent', async () => {
+  it('st-store-down: a good token is still served, no code is spent and no refresh token sent', async () => {
     const redis = await Redis.start();
     const world = await HostileWorld.start({ size: 1, config: redisStore(redis.port, { command_timeout: '300ms', connect_timeout: '300ms' }) });
     const signIn = world.newCase();

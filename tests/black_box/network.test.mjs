@@ -73,6 +73,15 @@ describe('HTTP answers', () => {
     });
   }
 
+  it('http-429: Retry-After as a date', async () => {
+    const signIn = world.newCase();
+    const headers = { 'retry-after': new Date(Date.now() + 90_000).toUTCString() };
+    signIn.op.next('token', { instead: { status: 429, headers } });
+    const error = await fails(signIn.run('code'), LIMITED);
+    const delay = Number(error.retryInfo.retry_delay.seconds ?? 0);
+    assert.ok(delay >= 80 && delay <= 91, String(delay));
+  });
+
   it('http-5xx-on-code: the code is not sent again', async () => {
     const signIn = world.newCase();
     signIn.op.next('token', { response: (answer) => ({ ...answer, status: 503 }) });

@@ -1,7 +1,9 @@
-// Preloaded into a broker by the end-to-end tests (LD_PRELOAD): a wall clock and a name service that
-// a test can move while the broker runs. Timers, and everything of the libraries, keep real time.
+// Preloaded into a broker by the end-to-end tests (LD_PRELOAD): a wall clock and a name service
+// that a test can move while the broker runs. Timers, and everything of the libraries, keep real
+// time.
 //
-//   STAGED_CLOCK  a file of eight bytes: the nanoseconds, in the machine's byte order, to add to the
+//   STAGED_CLOCK  a file of eight bytes: the nanoseconds, in the machine's byte order, to add to
+//   the
 //                 wall clock that the broker reads; written to while the broker runs
 //   STAGED_HOSTS  a file of lines `NAME MILLISECONDS ADDRESS...`: that name is answered after that
 //                 long with these addresses, with none of them as a name that does not exist, and

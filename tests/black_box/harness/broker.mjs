@@ -1,6 +1,6 @@
 // One broker process, from a configuration object to a connected client.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { randomBytes } from 'node:crypto';
@@ -57,6 +57,12 @@ export class Broker {
 
   get output() {
     return this.child.output;
+  }
+
+  // The most memory that it ever had, in bytes.
+  peakMemory() {
+    const [, kilobytes] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${this.child.process.pid}/status`, 'utf8'));
+    return Number(kilobytes) * 1024;
   }
 
   // Asks it to end, and checks that it ended well and printed nothing secret.

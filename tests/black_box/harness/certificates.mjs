@@ -38,7 +38,8 @@ export class Authority {
     this.serial = 0;
   }
 
-  // `san` as openssl writes it: "IP:127.0.0.1", "DNS:a.example.org", "URI:spiffe://example.org/a". Empty: none.
+  // `san` as openssl writes it: "IP:127.0.0.1", "DNS:a.example.org", "URI:spiffe://example.org/a",
+  // "DER:..." in hexadecimal. Empty: none.
   issue(san, { name = 'test', days = 1 } = {}) {
     const at = (ending) => join(this.folder, `leaf-${this.serial}.${ending}`);
     this.serial += 1;

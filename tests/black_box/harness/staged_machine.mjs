@@ -17,6 +17,8 @@ export class StagedMachine {
   // How far the broker's wall clock is ahead, in seconds.
   ahead = 0;
 
+  #hosts = {};
+
   constructor() {
     assert.ok(existsSync(LIBRARY), `no ${LIBRARY}: build the target staged_machine`);
     const folder = scratchFolder();
@@ -37,10 +39,11 @@ export class StagedMachine {
     closeSync(file);
   }
 
-  // Says what names mean: {name: {addresses, delayMs}}. No addresses: there is no such name; '?': the
-  // name server fails.
+  // Says what these names mean: {name: {addresses, delayMs}}. No addresses: there is no such name; '?':
+  // the name server fails.
   setHosts(hosts) {
-    const lines = Object.entries(hosts).map(([name, { addresses = [], delayMs = 0 }]) =>
+    Object.assign(this.#hosts, hosts);
+    const lines = Object.entries(this.#hosts).map(([name, { addresses = [], delayMs = 0 }]) =>
       `${name} ${delayMs} ${addresses.join(' ')}\n`);
     writeFileSync(`${this.hostsFile}.new`, lines.join(''));
     renameSync(`${this.hostsFile}.new`, this.hostsFile);
