@@ -17,8 +17,10 @@ struct HttpClientOptions {
   AddressPolicy address_policy = {};
   // For name resolution, TCP and TLS together.
   absl::Duration connect_timeout = absl::Seconds(5);
-  // Requests to a host (and port) beyond this wait for a connection, those to others do not.
-  int max_connections_per_host = 16;
+  // Requests to a host (and port) beyond this wait for a connection, those to others do not. A
+  // backstop: how many requests a provider may have in flight is bounded for each by itself, also
+  // where several are on one host, and what is allowed there should not wait here.
+  int max_connections_per_host = 1024;
   std::string user_agent = "token-broker";
 };
 
