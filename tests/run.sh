@@ -5,6 +5,8 @@
 #   tests/run.sh unit black_box   these sections alone, with what they need
 #   tests/run.sh black_box callback refresh    of the end-to-end tests, those files alone
 #
+# UPDATE_CONFORMANCE=1 tests/run.sh unit black_box writes docs/conformance.md from what the tests say.
+#
 # Sections: lint unit black_box browser asan (every unit test under AddressSanitizer) tsan (classes that threads
 # share, under ThreadSanitizer) helm (the chart) demo; and, only when named, fuzz (libFuzzer, with Clang; the seeds
 # are replayed by the unit tests anyway). Ends with one line, `N passed, N failed`, and with a status
@@ -129,6 +131,14 @@ black_box() {
 }
 
 browser() { node_tests tests/browser/*.test.mjs; }
+# Compares docs/conformance.md with what the tests say, or writes it anew.
+conformance() {
+  local mode=--check
+  [ -z "${UPDATE_CONFORMANCE:-}" ] || mode=
+  # shellcheck disable=SC2086  # one word or none
+  node tests/black_box/conformance.mjs $mode "$reports/tap" "$reports/gtest-release"
+}
+
 leaks() { node tests/black_box/check_leaks.mjs "$TEST_RECORD"; }
 
 helm_tests() { node_tests tests/helm/*.test.mjs; }
@@ -151,6 +161,7 @@ fi
 wants unit && timed "unit tests" ctest_of release
 if wants black_box; then
   timed "end-to-end tests" black_box
+  [ -n "$files" ] || check "docs/conformance.md says what the tests say" conformance
   check "no secret in anything the broker printed" leaks
 fi
 wants browser && timed "a browser on the sample application" browser

@@ -55,6 +55,7 @@ describe('parameters of authorization responses', () => {
     '10,000 parameters': Array.from({ length: 10000 }, (_, i) => `p${i}=1`).join('&'),
     'only ampersands': '&'.repeat(100000),
     'a 300 KiB body': 'x='.padEnd(300 * 1024, 'a'),
+    'a 64 KiB code': 'code='.padEnd(64 * 1024, 'a'),
   })) {
     it(`cb-oversize: ${kind} is refused and the broker stays up`, async () => {
       const signIn = world.hostile.newCase();
@@ -88,7 +89,7 @@ describe('parameters of authorization responses', () => {
     await refused(signIn, ARG('TOKEN_TYPE_UNSUPPORTED'));
   });
 
-  for (const value of ['abc', '-1', '99999999999999999999', '']) {
+  for (const value of ['3600', 'abc', '-1', '99999999999999999999', '']) {
     it(`cb-front-expires-in: "${value}" is an unknown lifetime`, async () => {
       const signIn = await changed('code token', put('expires_in', value));
       assert.ok((await signIn.submit(signIn.authorize())).grant.grant_id);
