@@ -48,10 +48,9 @@ absl::StatusOr<TokenSelector> Select(const AccessTokenQuery& query, const Grant&
     if (*scopes != grant.scopes) selector.scopes = *std::move(scopes);
   }
   if (!query.audience.empty() && query.audience != grant.audience) {
-    const auto& allowed = client.audiences;
-    const bool known = query.audience == client.default_audience ||
-                       std::find(allowed.begin(), allowed.end(), query.audience) != allowed.end();
-    if (!known) return Error(Reason::kAudienceNotAllowed, {{"audience", query.audience}});
+    if (!MayTarget(client, query.audience)) {
+      return Error(Reason::kAudienceNotAllowed, {{"audience", query.audience}});
+    }
     selector.audience = query.audience;
   }
   return selector;

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "broker/browser_binding.h"
 #include "broker/dpop.h"
+#include "broker/outgoing_request.h"
 #include "oauth/authorization_request.h"
 
 namespace tokenbroker::broker {
@@ -44,16 +45,41 @@ absl::StatusOr<oauth::ResponseMode> ChooseResponseMode(const Client& client,
                                                        const std::string& wished,
                                                        oauth::ResponseType type) {
   auto mode = oauth::ResponseMode::kFormPost;
-  if (!wished.empty()) {
+  if (wished == "jwt") {
+    mode = oauth::DefaultJwtMode(type);
+  } else if (!wished.empty()) {
     const auto parsed = oauth::ParseResponseMode(wished);
-    if (!parsed) return FieldError("response_mode", "must be one of: form_post, query, fragment");
+    if (!parsed) {
+      return FieldError("response_mode",
+                        "must be one of: form_post, query, fragment, jwt, form_post.jwt, "
+                        "query.jwt, fragment.jwt");
+    }
     mode = *parsed;
+  } else if (!Holds(client.response_modes, mode)) {
+    mode = client.response_modes.front();
   }
   if (!oauth::MayCarry(mode, type) || !Holds(client.response_modes, mode)) {
     return Error(Reason::kResponseModeNotAllowed, {{"response_mode", std::string(ToString(mode))},
                                                    {"response_type", type.ToString()}});
   }
   return mode;
+}
+
+// Discovery section 3: with no list, nobody can tell. A JWT that was asked for in vain would cost
+// the user the sign-in, since nothing else is taken then.
+absl::Status CheckSupported(const oauth::ProviderMetadata& metadata, const std::string& provider,
+                            oauth::ResponseType type, oauth::ResponseMode mode) {
+  const auto& types = metadata.response_types_supported;
+  const bool knows_type = types.empty() || std::any_of(types.begin(), types.end(), [&](auto& text) {
+                            return oauth::ResponseType::Parse(text) == type;
+                          });
+  const auto& modes = metadata.response_modes_supported;
+  const bool knows_mode = !oauth::IsJwtSecured(mode) || modes.empty() ||
+                          Holds(modes, std::string(oauth::ToString(mode)));
+  if (knows_type && knows_mode) return absl::OkStatus();
+  return Error(Reason::kProviderMisconfigured,
+               {{"provider", provider},
+                {"member", knows_type ? "response_modes_supported" : "response_types_supported"}});
 }
 
 absl::StatusOr<oauth::Scopes> ChooseScopes(const Client& client, const Asker& asker,
@@ -134,7 +160,8 @@ Task<AuthorizationUrl> Authorization::CreateUrl(const Asker& asker, Authorizatio
   CO_ASSIGN_OR_RETURN(auto scopes, ChooseScopes(*client, asker, wish.scopes));
   CO_ASSIGN_OR_RETURN(auto audience, ChooseAudience(*client, asker, wish.audience));
   for (const std::string& resource : wish.resources) {
-    if (!Holds(client->resources, resource)) {
+    if (!Holds(client->resources, resource) ||
+        (asker.audiences && !asker.audiences->contains(resource))) {
       co_return Error(Reason::kAudienceNotAllowed, {{"resource", resource}});
     }
   }
@@ -148,13 +175,7 @@ Task<AuthorizationUrl> Authorization::CreateUrl(const Asker& asker, Authorizatio
 
   auto metadata = co_await client->provider->Metadata(deadline);
   if (!metadata.ok()) co_return metadata.status();
-  const auto& supported = (*metadata)->response_types_supported;
-  if (!supported.empty() && std::none_of(supported.begin(), supported.end(), [&](const auto& text) {
-        return oauth::ResponseType::Parse(text) == type;
-      })) {
-    co_return Error(Reason::kProviderMisconfigured, {{"provider", client->provider->name()},
-                                                     {"member", "response_types_supported"}});
-  }
+  CO_RETURN_IF_ERROR(CheckSupported(**metadata, client->provider->name(), type, mode));
 
   CO_RETURN_IF_ERROR(CheckDpopSupport(*client, **metadata));
   CO_ASSIGN_OR_RETURN(const oauth::DpopKey dpop_key, MakeDpopKey(*client));
@@ -186,11 +207,15 @@ Task<AuthorizationUrl> Authorization::CreateUrl(const Asker& asker, Authorizatio
   for (const auto& [name, value] : client->extra_parameters) {
     request.extra_parameters.insert({name, value});
   }
-  CO_ASSIGN_OR_RETURN(std::string url,
-                      BuildAuthorizationUrl((*metadata)->authorization_endpoint, request));
 
-  Secret binding = Secret::Take(RandomToken());
   const absl::Time now = clock_.Now();
+  // Before anything is stored: a request that the provider refuses leaves nothing behind.
+  auto outgoing = co_await SendOff(*client, **metadata, request, now, deadline);
+  if (!outgoing.ok()) co_return outgoing.status();
+
+  // Of several resources the grant's own token is for the first.
+  if (audience.empty() && !wish.resources.empty()) audience = wish.resources.front();
+  Secret binding = Secret::Take(RandomToken());
   grants::PendingAuthorization pending{.caller = asker.name,
                                        .client = client->name,
                                        .issuer = client->provider->issuer(),
@@ -210,14 +235,13 @@ Task<AuthorizationUrl> Authorization::CreateUrl(const Asker& asker, Authorizatio
                                        .caller_context = std::move(wish.caller_context),
                                        .created_at = now,
                                        .expires_at = now + client->authorization_request_lifetime};
-  const absl::Time expires_at = pending.expires_at;
   Secret kept_under = request.state.Copy();
   absl::Status stored = co_await store_.PutAuthorization(std::move(kept_under), std::move(pending));
   if (!stored.ok()) co_return stored;
-  co_return AuthorizationUrl{.url = std::move(url),
+  co_return AuthorizationUrl{.url = std::move(outgoing->url),
                              .state = std::move(request.state),
                              .browser_binding = std::move(binding),
-                             .expires_at = expires_at};
+                             .expires_at = outgoing->usable_until};
 }
 
 }  // namespace tokenbroker::broker

@@ -40,7 +40,7 @@ struct AuthorizationUrl {
   std::string url;
   Secret state;
   Secret browser_binding;
-  absl::Time expires_at;
+  absl::Time expires_at;  // until when the browser may be sent there
 };
 
 struct AuthorizationLimits {
@@ -54,10 +54,13 @@ class Authorization {
                 AuthorizationLimits limits);
 
   // Keeps the request sealed in the store and returns where to send the browser.
-  // Suspends: the provider's discovery where it is not known yet, and two store round trips.
+  // Nothing is kept where the provider refuses the request that is pushed to it.
+  // Suspends: the provider's discovery where it is not known yet, the pushed request where there is
+  // one, and two store round trips.
   // Errors: INVALID_REQUEST (with the field), CLIENT_UNKNOWN, REDIRECT_URI_NOT_REGISTERED,
   // RESPONSE_TYPE_NOT_ALLOWED, RESPONSE_MODE_NOT_ALLOWED, SCOPE_NOT_ALLOWED, AUDIENCE_NOT_ALLOWED,
-  // PARAMETER_RESERVED, LIMIT_REACHED, STORE_UNAVAILABLE, and those of Provider::Metadata.
+  // PARAMETER_RESERVED, LIMIT_REACHED, STORE_UNAVAILABLE, those of Provider::Metadata and of
+  // SendOff.
   Task<AuthorizationUrl> CreateUrl(const Asker& asker, AuthorizationWish wish, absl::Time deadline);
 
  private:

@@ -1,10 +1,35 @@
 #include "broker/client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 
 namespace tokenbroker::broker {
+
+namespace {
+
+bool Holds(const std::vector<std::string>& values, const std::string& value) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+bool IsAudience(const Client& client, const std::string& audience) {
+  return audience == client.default_audience || Holds(client.audiences, audience);
+}
+
+}  // namespace
+
+bool MayTarget(const Client& client, const std::string& audience) {
+  return IsAudience(client, audience) || Holds(client.resources, audience);
+}
+
+Target TargetOf(const Client& client, const std::string& audience) {
+  if (audience.empty()) return {};
+  if (IsAudience(client, audience) || !Holds(client.resources, audience)) {
+    return {.audience = audience};
+  }
+  return {.resources = {audience}};
+}
 
 Clients::Clients(std::vector<Client> clients) {
   for (Client& client : clients) {

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "broker/asker.h"
 #include "jose/algorithm.h"
+#include "jose/private_key.h"
 #include "oauth/response_type.h"
 #include "oauth/scopes.h"
 #include "provider/provider.h"
@@ -26,6 +27,10 @@ struct RefreshRules {
   absl::Duration lease = absl::Seconds(15);  // renewed while the provider is slow
 };
 
+// When authorization requests are pushed to the provider (RFC 9126). It is also done wherever the
+// provider's metadata requires it.
+enum class PushedRequests { kWhenRequired, kWhenOffered, kAlways };
+
 // Immutable once made.
 struct Client {
   std::string name;
@@ -35,7 +40,12 @@ struct Client {
   std::vector<oauth::ResponseType> response_types;
   oauth::ResponseType default_response_type;
   std::vector<oauth::ResponseMode> response_modes;
-  oauth::Scopes scopes;  // that may be asked for
+  // The algorithm of authorization responses that are JWTs (JARM), as registered at the provider.
+  jose::Algorithm authorization_signed_response_alg = jose::Algorithm::kRS256;
+  bool requires_state_hash = false;  // an ID token of the front channel must have s_hash
+  PushedRequests pushed_requests = PushedRequests::kWhenRequired;
+  std::optional<jose::PrivateKey> request_object_key;  // signs authorization requests, RFC 9101
+  oauth::Scopes scopes;                                // that may be asked for
   oauth::Scopes default_scopes;
   std::vector<std::string> audiences;  // that may be asked for
   std::string default_audience;        // may be empty
@@ -54,6 +64,19 @@ struct Client {
   absl::Duration id_token_max_issued_ago = absl::Hours(24);
   RefreshRules refresh;
 };
+
+// What a token is for, as a request says it to the provider.
+struct Target {
+  std::optional<std::string> audience;  // Auth0's `audience`
+  std::vector<std::string> resources;   // RFC 8707's `resource`
+};
+
+// Whether tokens for `audience` may be asked for: one of `audiences`, the default, or a resource.
+bool MayTarget(const Client& client, const std::string& audience);
+
+// How the provider is told of `audience`, which MayTarget allows: as a resource where it is nothing
+// else; "" as neither.
+Target TargetOf(const Client& client, const std::string& audience);
 
 // Thread-safe: nothing changes after construction.
 class Clients {

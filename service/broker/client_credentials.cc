@@ -18,9 +18,11 @@ Task<TokenSnapshot> Fetch(const Client& client, grants::TokenSelector selector,
                           const Clock& clock) {
   const std::string audience =
       selector.audience.empty() ? client.default_audience : selector.audience;
-  oauth::AuthorizationGrant request = oauth::ClientCredentials{
-      .scopes = selector.scopes,
-      .audience = audience.empty() ? std::nullopt : std::optional(audience)};
+  Target target = TargetOf(client, audience);
+  oauth::AuthorizationGrant request =
+      oauth::ClientCredentials{.scopes = selector.scopes,
+                               .audience = std::move(target.audience),
+                               .resources = std::move(target.resources)};
   // Tokens of a client's own are in no record, and neither are their keys: each has its own.
   CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, MakeDpopKey(client));
   const absl::Time deadline = clock.Now() + client.refresh.request_timeout;
@@ -55,9 +57,7 @@ Task<TokenSnapshot> AccessTokens::ByCredentials(const Asker& asker, AccessTokenQ
   auto scopes = oauth::Scopes::FromValues(query.scopes);
   if (!scopes.ok()) co_return FieldError("scopes", "holds a value that is no scope");
   if (!client->scopes.Covers(*scopes)) co_return Error(Reason::kScopeNotAllowed);
-  if (!query.audience.empty() && query.audience != client->default_audience &&
-      std::find(client->audiences.begin(), client->audiences.end(), query.audience) ==
-          client->audiences.end()) {
+  if (!query.audience.empty() && !MayTarget(*client, query.audience)) {
     co_return Error(Reason::kAudienceNotAllowed, {{"audience", query.audience}});
   }
   grants::TokenSelector selector{.audience = query.audience, .scopes = *std::move(scopes)};

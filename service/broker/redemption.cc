@@ -1,5 +1,6 @@
 #include "broker/redemption.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "broker/lifetime.h"
 #include "broker/pause.h"
 #include "broker/revocation.h"
+#include "oauth/jwt_response.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -34,6 +36,31 @@ oauth::ExpectedIdToken Expected(const Redemption& redemption) {
           .organization = pending.organization};
 }
 
+// JARM section 2.4: of a response that is a JWT, only what is verified counts, an error included.
+// One that nobody asked for is left closed, and so refused.
+StatusTask OpenResponse(Redemption& redemption) {
+  oauth::AuthorizationResponse& response = redemption.response;
+  if (!response.response || !oauth::IsJwtSecured(redemption.pending.response_mode)) {
+    co_return absl::OkStatus();
+  }
+  const Client& client = redemption.client;
+  Secret jwt = response.response->Copy();
+  const absl::Time deadline = redemption.clock.Now() + client.refresh.request_timeout;
+  auto verified = co_await client.provider->VerifyAuthorizationResponse(
+      std::move(jwt), client.authorization_signed_response_alg, deadline);
+  if (!verified.ok()) co_return verified.status();
+  auto claims = jose::ParseClaims(*verified);
+  if (!claims.ok()) co_return claims.status();
+  const oauth::ExpectedJwtResponse expected{.issuer = redemption.pending.issuer,
+                                            .client_id = client.registration.client_id,
+                                            .clock_skew = client.provider->rules().clock_skew};
+  auto opened =
+      oauth::OpenJwtResponse(std::move(response), *claims, expected, redemption.clock.Now());
+  if (!opened.ok()) co_return opened.status();
+  response = *std::move(opened);
+  co_return absl::OkStatus();
+}
+
 // The ID token of the front channel, if the response type has one (OIDC Core 3.3.2.9 to 3.3.2.12).
 Task<std::optional<oauth::IdTokenFacts>> CheckFrontChannel(const Redemption& redemption) {
   const oauth::AuthorizationResponse& response = redemption.response;
@@ -46,12 +73,14 @@ Task<std::optional<oauth::IdTokenFacts>> CheckFrontChannel(const Redemption& red
   auto facts = oauth::ValidateIdToken(verified->claims, Expected(redemption), now);
   if (!facts.ok()) co_return facts.status();
   const Secret* front_token = response.access_token ? &*response.access_token : nullptr;
-  CO_RETURN_IF_ERROR(oauth::CheckHashes(verified->jwt, verified->claims,
-                                        {.code = &*response.code,
-                                         .code_hash_required = true,
-                                         .access_token = front_token,
-                                         .access_token_hash_required = front_token != nullptr,
-                                         .state = &response.state}));
+  CO_RETURN_IF_ERROR(
+      oauth::CheckHashes(verified->jwt, verified->claims,
+                         {.code = &*response.code,
+                          .code_hash_required = true,
+                          .access_token = front_token,
+                          .access_token_hash_required = front_token != nullptr,
+                          .state = &response.state,
+                          .state_hash_required = redemption.client.requires_state_hash}));
   co_return std::optional(*std::move(facts));
 }
 
@@ -128,9 +157,17 @@ StatusTask StoreGrant(const Redemption& redemption, const grants::Grant& grant) 
 }
 
 oauth::AuthorizationGrant CodeGrant(const Redemption& redemption) {
+  const grants::PendingAuthorization& pending = redemption.pending;
+  const auto& resources = pending.resources;
+  // RFC 8707 section 2.2: a token for each resource, and the grant's own is for this one.
+  const bool by_resource =
+      std::find(resources.begin(), resources.end(), pending.audience) != resources.end();
   return oauth::AuthorizationCode{.code = redemption.response.code->Copy(),
                                   .redirect_uri = redemption.pending.redirect_uri,
-                                  .code_verifier = redemption.pending.code_verifier.Copy()};
+                                  .code_verifier = redemption.pending.code_verifier.Copy(),
+                                  .resources = by_resource
+                                                   ? std::vector<std::string>{pending.audience}
+                                                   : std::vector<std::string>{}};
 }
 
 }  // namespace
@@ -142,6 +179,8 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   if (!metadata.ok()) co_return metadata.status();
   const bool issuer_promised = client.provider->rules().require_issuer_parameter ||
                                (*metadata)->authorization_response_iss_parameter_supported;
+  absl::Status opened = co_await OpenResponse(redemption);
+  if (!opened.ok()) co_return opened;
   CO_RETURN_IF_ERROR(CheckAuthorizationResponse(
       redemption.response, {.issuer = redemption.pending.issuer,
                             .issuer_parameter_required = issuer_promised,

@@ -268,9 +268,14 @@ StatusTask RefuseAnswer(Flight& flight, oauth::TokenResponse response, absl::Sta
 
 oauth::RefreshToken TokenRequestFor(const Flight& flight) {
   const grants::TokenSelector& selector = flight.need.selector;
+  // A provider remembers the grant's audience, but among several resources it has to be told
+  // (RFC 8707 section 2.2).
+  Target target = TargetOf(*flight.client,
+                           selector.audience.empty() ? flight.grant.audience : selector.audience);
   return {.refresh_token = flight.grant.refresh_token->Copy(),
           .scopes = selector.scopes,
-          .audience = selector.audience.empty() ? std::nullopt : std::optional(selector.audience)};
+          .audience = selector.audience.empty() ? std::nullopt : std::move(target.audience),
+          .resources = std::move(target.resources)};
 }
 
 StatusTask Exchange(Flight& flight) {

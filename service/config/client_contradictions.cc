@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "config/client_keys.h"
 #include "config/contradictions.h"
 #include "config/durations.h"
 #include "config/names.h"
@@ -18,33 +19,43 @@ namespace {
 
 using Texts = google::protobuf::RepeatedPtrField<std::string>;
 
-constexpr std::array<std::string_view, 3> kResponseModes = {"form_post", "query", "fragment"};
+constexpr std::array<std::string_view, 6> kResponseModes = {
+    "form_post", "query", "fragment", "form_post.jwt", "query.jwt", "fragment.jwt"};
 
 // Parameters of the authorization request that the broker sets itself: from the request, from the
-// client's other fields or at random.
-constexpr std::array<std::string_view, 23> kOwnParameters = {"acr_values",
-                                                             "audience",
-                                                             "client_assertion",
-                                                             "client_id",
-                                                             "client_secret",
-                                                             "code_challenge",
-                                                             "code_challenge_method",
-                                                             "dpop_jkt",
-                                                             "id_token_hint",
-                                                             "invitation",
-                                                             "login_hint",
-                                                             "max_age",
-                                                             "nonce",
-                                                             "organization",
-                                                             "prompt",
-                                                             "redirect_uri",
-                                                             "request",
-                                                             "request_uri",
-                                                             "resource",
-                                                             "response_mode",
-                                                             "response_type",
-                                                             "scope",
-                                                             "state"};
+// client's other fields or at random. The claims of a JWT have no business in a request.
+constexpr std::array<std::string_view, 30> kOwnParameters = {
+    "acr_values",
+    "aud",
+    "audience",
+    "client_assertion",
+    "client_id",
+    "client_secret",
+    "code_challenge",
+    "code_challenge_method",
+    "dpop_jkt",
+    "exp",
+    "iat",
+    "id_token_hint",
+    "invitation",
+    "iss",
+    "jti",
+    "login_hint",
+    "max_age",
+    "nbf",
+    "nonce",
+    "organization",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+    "sub",
+};
 
 constexpr std::array<std::string_view, 4> kProofAlgorithms = {"ES256", "EdDSA", "PS256", "RS256"};
 
@@ -91,11 +102,23 @@ void CheckResponseModes(const v1::Client& client, const std::string& path, Fault
   for (int i = 0; i < client.response_modes_size(); ++i) {
     const std::string& mode = client.response_modes(i);
     const std::string element = ElementPath(path + ".response_modes", static_cast<std::size_t>(i));
-    if (!Contains(kResponseModes, mode)) {
+    if (mode == "jwt") {
+      faults.Add(element,
+                 "stands for query.jwt with the response type code and for fragment.jwt with the "
+                 "others; write these");
+    } else if (!Contains(kResponseModes, mode)) {
       faults.Add(element, NoSuch("response mode", mode, kResponseModes));
-    } else if (mode == "query" && !Contains(client.response_types(), "code")) {
+    } else if (mode.starts_with("query") && !Contains(client.response_types(), "code")) {
       faults.Add(element, "is for the response type code alone, which is not in response_types");
     }
+  }
+}
+
+void CheckAlgorithm(const v1::Client& client, const std::string& path, Faults& faults) {
+  const std::string field = path + ".authorization_signed_response_alg";
+  if (faults.Has(field)) return;
+  if (const auto fault = SigningAlgorithmFault(client.authorization_signed_response_alg())) {
+    faults.Add(field, *fault);
   }
 }
 
@@ -184,6 +207,7 @@ void CheckClients(const v1::Config& config, Faults& faults) {
                       faults);
     CheckResponseTypes(client, path, faults);
     CheckResponseModes(client, path, faults);
+    CheckAlgorithm(client, path, faults);
     CheckScopes(client, path, faults);
     CheckTimes(client, path, faults);
     CheckDpop(client, path, faults);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "config/client_keys.h"
 #include "config/completion.h"
 #include "config/contradictions.h"
 #include "config/decoder.h"
@@ -81,6 +82,7 @@ absl::StatusOr<ParsedText> ParseText(std::string_view text, std::string_view nam
   CheckCallers(parsed.config, faults);
   CheckJwtIssuers(parsed.config, faults);
   CheckSecretSources(parsed.config, faults);
+  CheckClientKeys(parsed.config, faults);
   RETURN_IF_ERROR(faults.ToStatus(name));
   CompleteDerived(parsed.config);
   return parsed;
@@ -115,6 +117,13 @@ void ReadSecrets(LoadedConfig& loaded, Faults& faults) {
       loaded.config, [&](v1::SecretSource& source, const std::string& path) {
         if (const absl::Status status = loaded.secrets.Add(source); !status.ok()) {
           faults.Add(path, std::string(status.message()));
+        }
+      });
+  ForEachMessage<v1::ClientKey>(
+      loaded.config, [&](const v1::ClientKey& key, const std::string& path) {
+        if (faults.Has(path + ".private_key")) return;
+        if (const auto read = ReadClientKey(key, loaded.secrets); !read.ok()) {
+          faults.Add(path + ".private_key", std::string(read.status().message()));
         }
       });
   const auto& keys = loaded.config.encryption().keys();

@@ -15,6 +15,7 @@ void CheckClients(const v1::Config& config, Faults& faults);
 void CheckCallers(const v1::Config& config, Faults& faults);
 void CheckJwtIssuers(const v1::Config& config, Faults& faults);
 void CheckSecretSources(const v1::Config& config, Faults& faults);
+void CheckClientKeys(const v1::Config& config, Faults& faults);
 
 // Whether only this machine can reach what listens on `listen`: a loopback address or a Unix
 // socket.

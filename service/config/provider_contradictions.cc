@@ -1,9 +1,7 @@
-#include <algorithm>
-#include <array>
 #include <string>
-#include <string_view>
 
 #include "absl/time/time.h"
+#include "config/client_keys.h"
 #include "config/contradictions.h"
 #include "config/durations.h"
 #include "config/names.h"
@@ -13,22 +11,11 @@
 namespace tokenbroker::config {
 namespace {
 
-constexpr std::array<std::string_view, 10> kSigningAlgorithms = {
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
-
 void CheckAlgorithms(const google::protobuf::RepeatedPtrField<std::string>& algorithms,
                      const std::string& path, Faults& faults) {
   for (int i = 0; i < algorithms.size(); ++i) {
-    const std::string& algorithm = algorithms[i];
-    const std::string element = ElementPath(path, static_cast<std::size_t>(i));
-    if (std::find(kSigningAlgorithms.begin(), kSigningAlgorithms.end(), algorithm) !=
-        kSigningAlgorithms.end()) {
-      continue;
-    }
-    if (algorithm == "none" || algorithm.starts_with("HS")) {
-      faults.Add(element, "is not safe here: anybody could sign; use RS256 or ES256");
-    } else {
-      faults.Add(element, NoSuch("signing algorithm", algorithm, kSigningAlgorithms));
+    if (const auto fault = SigningAlgorithmFault(algorithms[i])) {
+      faults.Add(ElementPath(path, static_cast<std::size_t>(i)), *fault);
     }
   }
 }

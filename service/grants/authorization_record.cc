@@ -44,6 +44,12 @@ v1::ResponseMode ToRecord(oauth::ResponseMode mode) {
       return v1::RESPONSE_MODE_QUERY;
     case oauth::ResponseMode::kFragment:
       return v1::RESPONSE_MODE_FRAGMENT;
+    case oauth::ResponseMode::kFormPostJwt:
+      return v1::RESPONSE_MODE_FORM_POST_JWT;
+    case oauth::ResponseMode::kQueryJwt:
+      return v1::RESPONSE_MODE_QUERY_JWT;
+    case oauth::ResponseMode::kFragmentJwt:
+      return v1::RESPONSE_MODE_FRAGMENT_JWT;
   }
   return v1::RESPONSE_MODE_UNSPECIFIED;
 }
@@ -56,6 +62,12 @@ std::optional<oauth::ResponseMode> FromRecord(v1::ResponseMode mode) {
       return oauth::ResponseMode::kQuery;
     case v1::RESPONSE_MODE_FRAGMENT:
       return oauth::ResponseMode::kFragment;
+    case v1::RESPONSE_MODE_FORM_POST_JWT:
+      return oauth::ResponseMode::kFormPostJwt;
+    case v1::RESPONSE_MODE_QUERY_JWT:
+      return oauth::ResponseMode::kQueryJwt;
+    case v1::RESPONSE_MODE_FRAGMENT_JWT:
+      return oauth::ResponseMode::kFragmentJwt;
     default:
       return std::nullopt;
   }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 
 #include "absl/strings/ascii.h"
 #include "base/base64url.h"
@@ -17,9 +16,12 @@
 namespace tokenbroker::oauth {
 namespace {
 
-// Set from the fields of AuthorizationRequest, or never to be sent by the browser at all.
-constexpr std::array<std::string_view, 28> kReserved = {
+// Set from the fields of AuthorizationRequest, or never to be sent by the browser at all. The
+// claims of a JWT are among them: in a signed request they would make it another kind of JWT, such
+// as a client assertion (RFC 9101 section 10.8).
+constexpr std::array<std::string_view, 35> kReserved = {
     "acr_values",
+    "aud",
     "audience",
     "client_assertion",
     "client_assertion_type",
@@ -30,10 +32,15 @@ constexpr std::array<std::string_view, 28> kReserved = {
     "code_challenge_method",
     "code_verifier",
     "dpop_jkt",
+    "exp",
+    "iat",
     "id_token_hint",
     "invitation",
+    "iss",
+    "jti",
     "login_hint",
     "max_age",
+    "nbf",
     "nonce",
     "organization",
     "prompt",
@@ -46,6 +53,7 @@ constexpr std::array<std::string_view, 28> kReserved = {
     "response_type",
     "scope",
     "state",
+    "sub",
     "ui_locales",
 };
 
@@ -56,41 +64,6 @@ bool IsParameterName(std::string_view name) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_';
   });
 }
-
-// The query to be: what the endpoint has of its own, then ours, each name from one side only.
-class Query {
- public:
-  void Add(std::string_view name, std::string_view value) {
-    names_.emplace(name);
-    Append(PercentEncode(name) + "=" + PercentEncode(value));
-  }
-
-  std::string WithOwn(std::string_view own) && {
-    std::string kept;
-    while (!own.empty()) {
-      const std::string_view field = own.substr(0, own.find('&'));
-      own.remove_prefix(std::min(field.size() + 1, own.size()));
-      if (field.empty() || IsOurs(field)) continue;
-      kept += field;
-      kept += '&';
-    }
-    return kept + text_;
-  }
-
- private:
-  void Append(std::string_view field) {
-    if (!text_.empty()) text_ += '&';
-    text_ += field;
-  }
-
-  bool IsOurs(std::string_view field) const {
-    const auto decoded = ParseForm(field.substr(0, field.find('=')));
-    return decoded.ok() && !decoded->empty() && names_.contains(decoded->front().name);
-  }
-
-  std::string text_;
-  std::set<std::string, std::less<>> names_;
-};
 
 absl::StatusOr<std::string> JoinWithSpaces(const std::vector<std::string>& values,
                                            std::string_view field) {
@@ -105,56 +78,56 @@ absl::StatusOr<std::string> JoinWithSpaces(const std::vector<std::string>& value
   return joined;
 }
 
-absl::Status AddMaxAge(absl::Duration max_age, Query& query) {
+absl::Status AddMaxAge(absl::Duration max_age, Parameters& parameters) {
   if (max_age < absl::ZeroDuration() || max_age == absl::InfiniteDuration()) {
     return FieldError("max_age", "must be finite and not negative");
   }
-  query.Add("max_age", std::to_string(absl::ToInt64Seconds(max_age)));
+  parameters.push_back({"max_age", std::to_string(absl::ToInt64Seconds(max_age))});
   return absl::OkStatus();
 }
 
 // RFC 8707 section 2: an absolute URI without a fragment.
-absl::Status AddResources(const std::vector<std::string>& resources, Query& query) {
+absl::Status AddResources(const std::vector<std::string>& resources, Parameters& parameters) {
   for (const std::string& resource : resources) {
     const auto uri = SplitUri(resource);
     if (!uri || uri->fragment) {
       return FieldError("resources", "must be absolute URIs without a fragment (RFC 8707)");
     }
-    query.Add("resource", resource);
+    parameters.push_back({"resource", resource});
   }
   return absl::OkStatus();
 }
 
-absl::Status AddOptional(const AuthorizationRequest& request, Query& query) {
-  const auto add = [&query](std::string_view name, const std::optional<std::string>& value) {
-    if (value) query.Add(name, *value);
+absl::Status AddOptional(const AuthorizationRequest& request, Parameters& parameters) {
+  const auto add = [&parameters](std::string_view name, const std::optional<std::string>& value) {
+    if (value) parameters.push_back({std::string(name), *value});
   };
   add("dpop_jkt", request.dpop_jkt);
   add("audience", request.audience);
-  RETURN_IF_ERROR(AddResources(request.resources, query));
+  RETURN_IF_ERROR(AddResources(request.resources, parameters));
   add("organization", request.organization);
   add("invitation", request.invitation);
   add("login_hint", request.login_hint);
   add("prompt", request.prompt);
   if (request.max_age) {
-    RETURN_IF_ERROR(AddMaxAge(*request.max_age, query));
+    RETURN_IF_ERROR(AddMaxAge(*request.max_age, parameters));
   }
   ASSIGN_OR_RETURN(const std::string acr_values, JoinWithSpaces(request.acr_values, "acr_values"));
-  if (!acr_values.empty()) query.Add("acr_values", acr_values);
+  if (!acr_values.empty()) parameters.push_back({"acr_values", acr_values});
   ASSIGN_OR_RETURN(const std::string ui_locales, JoinWithSpaces(request.ui_locales, "ui_locales"));
-  if (!ui_locales.empty()) query.Add("ui_locales", ui_locales);
+  if (!ui_locales.empty()) parameters.push_back({"ui_locales", ui_locales});
   add("id_token_hint", request.id_token_hint);
   return absl::OkStatus();
 }
 
-absl::Status AddExtra(const std::map<std::string, std::string>& parameters, Query& query) {
-  for (const auto& [name, value] : parameters) {
+absl::Status AddExtra(const std::map<std::string, std::string>& extra, Parameters& parameters) {
+  for (const auto& [name, value] : extra) {
     if (!IsParameterName(name)) {
       return FieldError("extra_parameters",
                         "a name may have only letters, digits, `-`, `.` and `_` (RFC 6749 8.2)");
     }
     if (IsReservedParameter(name)) return Error(Reason::kParameterReserved, {{"parameter", name}});
-    query.Add(name, value);
+    parameters.push_back({name, value});
   }
   return absl::OkStatus();
 }
@@ -211,30 +184,22 @@ absl::Status CheckRedirectUri(std::string_view uri) {
   return CheckScheme(*parts);
 }
 
-absl::StatusOr<std::string> BuildAuthorizationUrl(std::string_view authorization_endpoint,
-                                                  const AuthorizationRequest& request) {
-  const auto endpoint = SplitUri(authorization_endpoint);
-  if (!endpoint || endpoint->host.empty() || endpoint->has_userinfo || endpoint->fragment ||
-      !(HasScheme(*endpoint, "https") || HasScheme(*endpoint, "http"))) {
-    return Error(Reason::kProviderMisconfigured, {{"member", "authorization_endpoint"}});
-  }
+absl::StatusOr<Parameters> AuthorizationParameters(const AuthorizationRequest& request) {
   if (!MayCarry(request.response_mode, request.response_type)) {
     return Error(Reason::kResponseModeNotAllowed);
   }
-  Query query;
-  query.Add("response_type", request.response_type.ToString());
-  query.Add("response_mode", ToString(request.response_mode));
-  query.Add("client_id", request.client_id);
-  query.Add("redirect_uri", request.redirect_uri);
-  if (!request.scopes.empty()) query.Add("scope", request.scopes.ToString());
-  query.Add("state", request.state.Reveal());
-  query.Add("nonce", request.nonce.Reveal());
-  query.Add("code_challenge", request.code_challenge);
-  query.Add("code_challenge_method", "S256");
-  RETURN_IF_ERROR(AddOptional(request, query));
-  RETURN_IF_ERROR(AddExtra(request.extra_parameters, query));
-  std::string url(authorization_endpoint.substr(0, authorization_endpoint.find('?')));
-  return url + "?" + std::move(query).WithOwn(endpoint->query.value_or(""));
+  Parameters parameters = {{"response_type", request.response_type.ToString()},
+                           {"response_mode", std::string(ToString(request.response_mode))},
+                           {"client_id", request.client_id},
+                           {"redirect_uri", request.redirect_uri}};
+  if (!request.scopes.empty()) parameters.push_back({"scope", request.scopes.ToString()});
+  parameters.push_back({"state", std::string(request.state.Reveal())});
+  parameters.push_back({"nonce", std::string(request.nonce.Reveal())});
+  parameters.push_back({"code_challenge", request.code_challenge});
+  parameters.push_back({"code_challenge_method", "S256"});
+  RETURN_IF_ERROR(AddOptional(request, parameters));
+  RETURN_IF_ERROR(AddExtra(request.extra_parameters, parameters));
+  return parameters;
 }
 
 }  // namespace tokenbroker::oauth

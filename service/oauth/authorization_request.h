@@ -19,7 +19,7 @@ namespace tokenbroker::oauth {
 // PKCE (RFC 7636): the verifier stays here, the challenge goes out. Always S256.
 std::string CodeChallengeS256(std::string_view code_verifier);
 
-// Every value as it is to arrive; encoding is BuildAuthorizationUrl's work. Absent means not sent.
+// Every value as it is to arrive; encoding is done by what sends it. Absent means not sent.
 struct AuthorizationRequest {
   std::string client_id;
   std::string redirect_uri;
@@ -54,15 +54,27 @@ bool IsReservedParameter(std::string_view name);
 // Errors: INVALID_REQUEST with field `redirect_uri`.
 absl::Status CheckRedirectUri(std::string_view uri);
 
-// The URL to send the browser to. Parameters that the endpoint's own query has are kept; a name
-// that stands there and is set here too appears once, with the value from here. Percent-encoding is
-// RFC 3986's unreserved set, a space is %20.
+// One parameter of a request, by its name on the wire, with its value before any encoding.
+struct Parameter {
+  std::string name;
+  std::string value;
+
+  friend bool operator==(const Parameter&, const Parameter&) = default;
+};
+using Parameters = std::vector<Parameter>;
+
+// What the request says, in the one order that is always used; `resource` may be there repeatedly.
 // Errors: PARAMETER_RESERVED (metadata `parameter`) for a reserved name in extra_parameters;
 // INVALID_REQUEST with the field for a name there that RFC 6749 section 8.2 does not allow, a
 // resource that is no absolute URI, a negative or endless max_age, and an empty value or one with a
-// space among acr_values or ui_locales; RESPONSE_MODE_NOT_ALLOWED where MayCarry says no;
-// PROVIDER_MISCONFIGURED where `authorization_endpoint` is no absolute http(s) URL.
+// space among acr_values or ui_locales; RESPONSE_MODE_NOT_ALLOWED where MayCarry says no.
+absl::StatusOr<Parameters> AuthorizationParameters(const AuthorizationRequest& request);
+
+// The URL to send the browser to. Parameters that the endpoint's own query has are kept; a name
+// that stands there and is set here too appears once, with the value from here. Percent-encoding is
+// RFC 3986's unreserved set, a space is %20.
+// Errors: PROVIDER_MISCONFIGURED where `authorization_endpoint` is no absolute http(s) URL.
 absl::StatusOr<std::string> BuildAuthorizationUrl(std::string_view authorization_endpoint,
-                                                  const AuthorizationRequest& request);
+                                                  const Parameters& parameters);
 
 }  // namespace tokenbroker::oauth

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "oauth/claims.h"
 #include "oauth/form.h"
 #include "oauth/url.h"
 
@@ -39,6 +40,17 @@ constexpr std::array<TextParameter, 4> kTexts = {{
 constexpr std::array<std::string_view, 4> kOnlyKnown = {"error_description", "error_uri", "scope",
                                                         "session_state"};
 
+ResponseMode AsJwt(ResponseMode carrier) {
+  switch (carrier) {
+    case ResponseMode::kQuery:
+      return ResponseMode::kQueryJwt;
+    case ResponseMode::kFragment:
+      return ResponseMode::kFragmentJwt;
+    default:
+      return ResponseMode::kFormPostJwt;
+  }
+}
+
 absl::Status Malformed(std::string_view message) {
   return ErrorWithMessage(Reason::kCallbackMalformed, message);
 }
@@ -59,6 +71,27 @@ absl::Status Take(FormField field, AuthorizationResponse& response) {
   return absl::OkStatus();
 }
 
+// JARM section 2.3: `response` stands alone. What it says is not believed yet, but says which
+// request it claims to answer.
+absl::Status TakeJwt(AuthorizationResponse& response) {
+  const bool has_secrets = std::ranges::any_of(kSecrets, [&](const SecretParameter& parameter) {
+    return parameter.name != "response" && (response.*parameter.member).has_value();
+  });
+  const bool has_texts = std::ranges::any_of(kTexts, [&](const TextParameter& parameter) {
+    return (response.*parameter.member).has_value();
+  });
+  if (has_secrets || has_texts || !response.state.empty()) {
+    return Error(Reason::kResponseParametersMismatch, {{"parameter", "response"}});
+  }
+  const auto claims = PeekClaims(response.response->Reveal());
+  if (!claims) return Error(Reason::kJwtMalformed);
+  const auto state = ReadString(*claims, "state");
+  if (!state.ok() || !*state) return Error(Reason::kStateUnknown);
+  response.state = Secret(**state);
+  response.mode = AsJwt(response.mode);
+  return absl::OkStatus();
+}
+
 absl::Status TakeAll(std::vector<FormField> fields, AuthorizationResponse& response) {
   std::set<std::string> seen;
   for (FormField& field : fields) {
@@ -70,11 +103,8 @@ absl::Status TakeAll(std::vector<FormField> fields, AuthorizationResponse& respo
       RETURN_IF_ERROR(Take(std::move(field), response));
     }
   }
-  if (!response.state.empty()) return absl::OkStatus();
-  if (response.response) {
-    return Error(Reason::kResponseParametersMismatch, {{"parameter", "response"}});
-  }
-  return Error(Reason::kStateUnknown);
+  if (response.response) return TakeJwt(response);
+  return response.state.empty() ? Error(Reason::kStateUnknown) : absl::OkStatus();
 }
 
 bool HasResponseParameter(const std::vector<FormField>& fields) {

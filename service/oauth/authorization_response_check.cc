@@ -76,13 +76,15 @@ bool CameTo(const AuthorizationResponse& response, std::string_view redirect_uri
 
 absl::Status CheckMode(const AuthorizationResponse& response,
                        const ExpectedAuthorizationResponse& expected) {
-  const ResponseMode default_mode =
-      expected.response_type.IsHybrid() ? ResponseMode::kFragment : ResponseMode::kQuery;
+  const ResponseMode default_mode = IsJwtSecured(expected.response_mode)
+                                        ? DefaultJwtMode(expected.response_type)
+                                        : DefaultMode(expected.response_type);
   const bool error_by_default_mode = response.error && response.mode == default_mode;
   if (response.mode != expected.response_mode && !error_by_default_mode) {
     return Error(Reason::kResponseModeMismatch);
   }
-  if (response.mode != ResponseMode::kFormPost && !CameTo(response, expected.redirect_uri)) {
+  if (CarrierOf(response.mode) != ResponseMode::kFormPost &&
+      !CameTo(response, expected.redirect_uri)) {
     return Error(Reason::kRedirectUriMismatch);
   }
   return absl::OkStatus();
@@ -105,8 +107,7 @@ absl::Status Mismatch(std::string_view parameter) {
 }
 
 absl::Status Denied(const std::string& error) {
-  const bool registered = std::ranges::find(kRegisteredErrors, error) != kRegisteredErrors.end();
-  return Error(Reason::kProviderDenied, {{"error", registered ? error : "other"}});
+  return Error(Reason::kProviderDenied, {{"error", IsAuthorizationError(error) ? error : "other"}});
 }
 
 // OIDC Core 3.3.2.5 and MRT sections 3 and 5: exactly what was asked for.
@@ -122,6 +123,10 @@ absl::Status CheckParameters(const AuthorizationResponse& response, ResponseType
 }
 
 }  // namespace
+
+bool IsAuthorizationError(std::string_view error) {
+  return std::ranges::find(kRegisteredErrors, error) != kRegisteredErrors.end();
+}
 
 absl::Status CheckAuthorizationResponse(const AuthorizationResponse& response,
                                         const ExpectedAuthorizationResponse& expected) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "base/base64url.h"
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "oauth/form.h"
@@ -24,6 +25,19 @@ bool IsText(const Json& value) {
 }
 
 }  // namespace
+
+std::optional<Json> PeekClaims(std::string_view compact) {
+  const auto first = compact.find('.');
+  const auto second = first == std::string_view::npos ? first : compact.find('.', first + 1);
+  if (second == std::string_view::npos || compact.find('.', second + 1) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  const auto payload = Base64UrlDecode(compact.substr(first + 1, second - first - 1));
+  if (!payload) return std::nullopt;
+  auto claims = ParseJsonObject(*payload);
+  if (!claims.ok()) return std::nullopt;
+  return *std::move(claims);
+}
 
 absl::Status ClaimMissing(std::string_view claim) {
   return Error(Reason::kClaimMissing, {{"claim", std::string(claim)}});

@@ -13,6 +13,10 @@
 
 namespace tokenbroker::oauth {
 
+// The claims of a compact JWS that nothing vouches for: a hint of what it might be, never more.
+// Nothing where it has not three parts or its payload is no strict JSON object.
+std::optional<Json> PeekClaims(std::string_view compact);
+
 // All errors: CLAIM_MISSING and CLAIM_MALFORMED, with metadata `claim`. None has a claim's value.
 
 absl::Status ClaimMissing(std::string_view claim);

@@ -100,7 +100,7 @@ struct List {
   std::string_view member;
   std::vector<std::string> ProviderMetadata::* values;
 };
-constexpr std::array<List, 5> kLists = {{
+constexpr std::array<List, 6> kLists = {{
     {"response_types_supported", &ProviderMetadata::response_types_supported},
     {"response_modes_supported", &ProviderMetadata::response_modes_supported},
     {"token_endpoint_auth_methods_supported",
@@ -108,6 +108,20 @@ constexpr std::array<List, 5> kLists = {{
     {"id_token_signing_alg_values_supported",
      &ProviderMetadata::id_token_signing_alg_values_supported},
     {"dpop_signing_alg_values_supported", &ProviderMetadata::dpop_signing_alg_values_supported},
+    {"request_object_signing_alg_values_supported",
+     &ProviderMetadata::request_object_signing_alg_values_supported},
+}};
+
+struct Flag {
+  std::string_view member;
+  bool ProviderMetadata::* flag;
+};
+constexpr std::array<Flag, 3> kFlags = {{
+    {"authorization_response_iss_parameter_supported",
+     &ProviderMetadata::authorization_response_iss_parameter_supported},
+    {"require_pushed_authorization_requests",
+     &ProviderMetadata::require_pushed_authorization_requests},
+    {"require_signed_request_object", &ProviderMetadata::require_signed_request_object},
 }};
 
 }  // namespace
@@ -131,8 +145,9 @@ absl::StatusOr<ProviderMetadata> ParseProviderMetadata(std::string_view json,
   for (const auto& [member, endpoint] : kOptionalEndpoints) {
     ASSIGN_OR_RETURN(metadata.*endpoint, ReadEndpoint(*document, member, scheme));
   }
-  ASSIGN_OR_RETURN(metadata.authorization_response_iss_parameter_supported,
-                   ReadFlag(*document, "authorization_response_iss_parameter_supported"));
+  for (const auto& [member, flag] : kFlags) {
+    ASSIGN_OR_RETURN(metadata.*flag, ReadFlag(*document, member));
+  }
   for (const auto& [member, values] : kLists) {
     ASSIGN_OR_RETURN(metadata.*values, ReadList(*document, member));
   }

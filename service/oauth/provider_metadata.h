@@ -21,12 +21,15 @@ struct ProviderMetadata {
   std::optional<std::string> end_session_endpoint;
   std::optional<std::string> pushed_authorization_request_endpoint;
   bool authorization_response_iss_parameter_supported = false;
+  bool require_pushed_authorization_requests = false;  // RFC 9126 section 5
+  bool require_signed_request_object = false;          // RFC 9101 section 10.5
   // Empty where the document does not say.
   std::vector<std::string> response_types_supported;
   std::vector<std::string> response_modes_supported;
   std::vector<std::string> token_endpoint_auth_methods_supported;
   std::vector<std::string> id_token_signing_alg_values_supported;
   std::vector<std::string> dpop_signing_alg_values_supported;  // RFC 9449 section 5.1
+  std::vector<std::string> request_object_signing_alg_values_supported;
 };
 
 enum class HttpScheme { kHttpsOnly, kHttpOnLoopbackToo };

@@ -6,10 +6,13 @@
 namespace tokenbroker::oauth {
 namespace {
 
-constexpr std::array<std::pair<ResponseMode, std::string_view>, 3> kModes = {{
+constexpr std::array<std::pair<ResponseMode, std::string_view>, 6> kModes = {{
     {ResponseMode::kFormPost, "form_post"},
     {ResponseMode::kQuery, "query"},
     {ResponseMode::kFragment, "fragment"},
+    {ResponseMode::kFormPostJwt, "form_post.jwt"},
+    {ResponseMode::kQueryJwt, "query.jwt"},
+    {ResponseMode::kFragmentJwt, "fragment.jwt"},
 }};
 
 }  // namespace
@@ -53,8 +56,31 @@ std::string_view ToString(ResponseMode mode) {
   return "";
 }
 
+bool IsJwtSecured(ResponseMode mode) { return CarrierOf(mode) != mode; }
+
+ResponseMode CarrierOf(ResponseMode mode) {
+  switch (mode) {
+    case ResponseMode::kFormPostJwt:
+      return ResponseMode::kFormPost;
+    case ResponseMode::kQueryJwt:
+      return ResponseMode::kQuery;
+    case ResponseMode::kFragmentJwt:
+      return ResponseMode::kFragment;
+    default:
+      return mode;
+  }
+}
+
+ResponseMode DefaultMode(ResponseType type) {
+  return type.IsHybrid() ? ResponseMode::kFragment : ResponseMode::kQuery;
+}
+
+ResponseMode DefaultJwtMode(ResponseType type) {
+  return type.IsHybrid() ? ResponseMode::kFragmentJwt : ResponseMode::kQueryJwt;
+}
+
 bool MayCarry(ResponseMode mode, ResponseType type) {
-  return mode != ResponseMode::kQuery || !type.IsHybrid();
+  return CarrierOf(mode) != ResponseMode::kQuery || !type.IsHybrid();
 }
 
 }  // namespace tokenbroker::oauth

@@ -21,12 +21,24 @@ struct ResponseType {
   friend bool operator==(const ResponseType&, const ResponseType&) = default;
 };
 
-enum class ResponseMode { kFormPost, kQuery, kFragment };
+// The last three carry the whole response as one signed JWT (JARM section 2.3).
+enum class ResponseMode { kFormPost, kQuery, kFragment, kFormPostJwt, kQueryJwt, kFragmentJwt };
 
+// The mode of this name. `jwt` is not among them: it stands for DefaultJwtMode.
 std::optional<ResponseMode> ParseResponseMode(std::string_view text);
 std::string_view ToString(ResponseMode mode);
 
-// Whether MRT section 3 and 5 let `mode` carry `type`: a hybrid response never goes in the query.
+bool IsJwtSecured(ResponseMode mode);
+
+// How a browser brings it: kFormPost, kQuery or kFragment.
+ResponseMode CarrierOf(ResponseMode mode);
+
+// What is used where none is asked for (MRT section 5), and what `jwt` stands for (JARM 2.3.4).
+ResponseMode DefaultMode(ResponseType type);
+ResponseMode DefaultJwtMode(ResponseType type);
+
+// Whether `mode` may carry `type`: a hybrid response never goes in the query (MRT sections 3 and
+// 5), nor does it as a JWT, unless that were encrypted (JARM 2.3.1), which is not done here.
 bool MayCarry(ResponseMode mode, ResponseType type);
 
 }  // namespace tokenbroker::oauth

@@ -27,6 +27,7 @@ void AddGrant(const AuthorizationGrant& grant, FormWriter& form) {
                    form.Add("code", code.code.Reveal());
                    form.Add("redirect_uri", code.redirect_uri);
                    form.Add("code_verifier", code.code_verifier.Reveal());
+                   AddTargets({}, std::nullopt, code.resources, form);
                  },
                  [&](const RefreshToken& refresh) {
                    form.Add("grant_type", "refresh_token");
@@ -84,6 +85,17 @@ EncodedRequest EncodeTokenRequest(const AuthorizationGrant& grant, std::string_v
                                   const ClientAuthentication& authentication) {
   FormWriter form;
   AddGrant(grant, form);
+  return Finish(form, client_id, authentication);
+}
+
+EncodedRequest EncodePushedAuthorizationRequest(const Parameters& parameters,
+                                                std::string_view client_id,
+                                                const ClientAuthentication& authentication) {
+  FormWriter form;
+  for (const Parameter& parameter : parameters) {
+    if (parameter.name != "client_id") form.Add(parameter.name, parameter.value);
+  }
+  if (std::holds_alternative<ClientSecretBasic>(authentication)) form.Add("client_id", client_id);
   return Finish(form, client_id, authentication);
 }
 

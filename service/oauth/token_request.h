@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "oauth/authorization_request.h"
 #include "oauth/scopes.h"
 
 namespace tokenbroker::oauth {
@@ -18,6 +19,7 @@ struct AuthorizationCode {
   Secret code;
   std::string redirect_uri;  // byte for byte as in the authorization request
   Secret code_verifier;
+  std::vector<std::string> resources = {};  // RFC 8707: which of those asked for; none: all
 };
 struct RefreshToken {
   Secret refresh_token;
@@ -52,6 +54,12 @@ struct EncodedRequest {
 // before base64, with `A-Z a-z 0-9 - . _` left as they are (RFC 6749 section 2.3.1 and appendix B).
 EncodedRequest EncodeTokenRequest(const AuthorizationGrant& grant, std::string_view client_id,
                                   const ClientAuthentication& authentication);
+
+// RFC 9126 section 2.1: an authorization request by POST. `client_id` is in the body whatever the
+// authentication, once.
+EncodedRequest EncodePushedAuthorizationRequest(const Parameters& parameters,
+                                                std::string_view client_id,
+                                                const ClientAuthentication& authentication);
 
 // RFC 7009 section 2.1. `token_type_hint` is `refresh_token` or `access_token`.
 EncodedRequest EncodeRevocationRequest(const Secret& token, std::string_view token_type_hint,

@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "base/base64url.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "oauth/answer_error.h"
+#include "oauth/claims.h"
 
 namespace tokenbroker::oauth {
 namespace {
@@ -148,16 +148,8 @@ std::optional<absl::Duration> ReadExpiresIn(std::string_view text) {
 }
 
 std::optional<absl::Time> PeekExpiry(const Secret& access_token) {
-  const std::string_view token = access_token.Reveal();
-  const auto first = token.find('.');
-  const auto second = first == std::string_view::npos ? first : token.find('.', first + 1);
-  if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {
-    return std::nullopt;
-  }
-  const auto payload = Base64UrlDecode(token.substr(first + 1, second - first - 1));
-  if (!payload) return std::nullopt;
-  const auto claims = ParseJsonObject(*payload);
-  if (!claims.ok()) return std::nullopt;
+  const auto claims = PeekClaims(access_token.Reveal());
+  if (!claims) return std::nullopt;
   const auto found = claims->find("exp");
   if (found == claims->end() || !found->is_number()) return std::nullopt;
   const double seconds = std::floor(found->get<double>());

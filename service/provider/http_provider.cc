@@ -126,11 +126,56 @@ Task<jose::Jwt> HttpProvider::VerifySignature(Secret token, absl::Time deadline)
   co_return verified;
 }
 
+Task<jose::Jwt> HttpProvider::VerifyAuthorizationResponse(Secret response,
+                                                          jose::Algorithm algorithm,
+                                                          absl::Time deadline) {
+  jose::JwsPolicy policy{.algorithms = {algorithm}};
+  auto verified = co_await keys_->Verify(std::move(response), std::move(policy), deadline);
+  if (!verified.ok()) co_return Named(verified.status());
+  co_return verified;
+}
+
 Task<jose::Jwt> HttpProvider::Verify(Secret token, absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
   jose::JwsPolicy policy;
   CO_ASSIGN_OR_RETURN(policy.algorithms, SigningAlgorithms(options_.signing_algorithms, *metadata));
   co_return co_await keys_->Verify(std::move(token), std::move(policy), deadline);
+}
+
+Task<oauth::PushedAuthorization> HttpProvider::PushAuthorizationRequest(
+    const Registration& registration, oauth::Parameters parameters, absl::Time deadline) {
+  auto pushed = co_await SendPushedRequest(registration, std::move(parameters), deadline);
+  if (!pushed.ok()) co_return Named(pushed.status());
+  co_return pushed;
+}
+
+Task<oauth::PushedAuthorization> HttpProvider::SendPushedRequest(const Registration& registration,
+                                                                 oauth::Parameters parameters,
+                                                                 absl::Time deadline) {
+  CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
+  if (!metadata->pushed_authorization_request_endpoint) {
+    co_return Delivered(Error(Reason::kProviderMisconfigured,
+                              {{"member", "pushed_authorization_request_endpoint"}}),
+                        Delivery::kNotSent);
+  }
+  // RFC 9126 section 2: authenticated as at the token endpoint.
+  const auto authentications = UsableAuthentications(registration, *metadata);
+  if (!authentications.ok()) {
+    co_return Delivered(authentications.status(), Delivery::kNotSent);
+  }
+  absl::Status rejection;
+  for (const oauth::ClientAuthentication* authentication : *authentications) {
+    HttpRequest request = FormPost(*metadata->pushed_authorization_request_endpoint,
+                                   oauth::EncodePushedAuthorizationRequest(
+                                       parameters, registration.client_id, *authentication));
+    CO_ASSIGN_OR_RETURN(const HttpResponse response,
+                        co_await channel_.Exchange(std::move(request), deadline));
+    auto pushed = oauth::ParsePushedAuthorization(AnswerOf(response), clock_.Now());
+    if (pushed.ok()) co_return pushed;
+    rejection = Answered(pushed.status(), response);
+    if (!RejectsAuthentication(rejection)) break;
+  }
+  co_return rejection;
 }
 
 Task<oauth::TokenResponse> HttpProvider::RequestToken(const Registration& registration,

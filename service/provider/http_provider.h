@@ -73,6 +73,12 @@ class HttpProvider final : public Provider {
 
   Task<std::shared_ptr<const oauth::ProviderMetadata>> Metadata(absl::Time deadline) override;
   Task<jose::Jwt> VerifySignature(Secret token, absl::Time deadline) override;
+  Task<jose::Jwt> VerifyAuthorizationResponse(Secret response, jose::Algorithm algorithm,
+                                              absl::Time deadline) override;
+
+  Task<oauth::PushedAuthorization> PushAuthorizationRequest(const Registration& registration,
+                                                            oauth::Parameters parameters,
+                                                            absl::Time deadline) override;
 
   // The next authentication of `registration` is tried only where the provider says
   // `invalid_client`, and never for an authorization code. An answer with status 200 that cannot be
@@ -93,6 +99,9 @@ class HttpProvider final : public Provider {
   Task<oauth::TokenResponse> SendTokenRequest(const Registration& registration,
                                               oauth::AuthorizationGrant grant,
                                               oauth::DpopKey dpop_key, absl::Time deadline);
+  Task<oauth::PushedAuthorization> SendPushedRequest(const Registration& registration,
+                                                     oauth::Parameters parameters,
+                                                     absl::Time deadline);
   StatusTask SendRevocation(const Registration& registration, Secret token,
                             std::string token_type_hint, absl::Time deadline);
   Task<Json> SendUserInfoRequest(Secret access_token, oauth::DpopKey dpop_key, std::string subject,

@@ -12,8 +12,10 @@
 #include "base/secret.h"
 #include "base/task.h"
 #include "jose/jws.h"
+#include "oauth/authorization_request.h"
 #include "oauth/dpop.h"
 #include "oauth/provider_metadata.h"
+#include "oauth/pushed_authorization.h"
 #include "oauth/token_request.h"
 #include "oauth/token_response.h"
 
@@ -67,6 +69,18 @@ class Provider {
   // where the token names one that is not known yet (limited by a token bucket). Errors: those of
   // jose::VerifyJws.
   virtual Task<jose::Jwt> VerifySignature(Secret token, absl::Time deadline) = 0;
+
+  // The same for an authorization response (JARM), which must be signed with `algorithm`: the one
+  // that the client is registered with.
+  virtual Task<jose::Jwt> VerifyAuthorizationResponse(Secret response, jose::Algorithm algorithm,
+                                                      absl::Time deadline) = 0;
+
+  // Hands an authorization request over in advance (RFC 9126). Nothing is repeated where the
+  // provider may have taken it, except that on `invalid_client` the next authentication is tried.
+  // Errors: those of oauth::ParsePushedAuthorization; PROVIDER_MISCONFIGURED where the provider has
+  // no such endpoint.
+  virtual Task<oauth::PushedAuthorization> PushAuthorizationRequest(
+      const Registration& registration, oauth::Parameters parameters, absl::Time deadline) = 0;
 
   // Sends a token request. `registration` must outlive the task. With a `dpop_key` the request has
   // a proof, and the tokens that come are bound to the key (RFC 9449); without one they are bearer

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "config/client_keys.h"
 #include "config/durations.h"
 
 namespace tokenbroker::wiring {
@@ -31,6 +32,17 @@ provider::Registration RegistrationOf(const config::v1::Client& client,
   return registration;
 }
 
+broker::PushedRequests PushedRequestsOf(const config::v1::Client& client) {
+  switch (client.pushed_authorization_requests()) {
+    case config::v1::PUSHED_AUTHORIZATION_REQUESTS_ALWAYS:
+      return broker::PushedRequests::kAlways;
+    case config::v1::PUSHED_AUTHORIZATION_REQUESTS_WHEN_OFFERED:
+      return broker::PushedRequests::kWhenOffered;
+    default:
+      return broker::PushedRequests::kWhenRequired;
+  }
+}
+
 // The words were checked when the configuration was loaded: what does not parse is not there.
 void AddResponseTypes(const config::v1::Client& client, broker::Client& made) {
   for (const std::string& text : client.response_types()) {
@@ -38,6 +50,9 @@ void AddResponseTypes(const config::v1::Client& client, broker::Client& made) {
   }
   for (const std::string& text : client.response_modes()) {
     if (const auto mode = oauth::ParseResponseMode(text)) made.response_modes.push_back(*mode);
+  }
+  if (const auto algorithm = jose::ParseAlgorithm(client.authorization_signed_response_alg())) {
+    made.authorization_signed_response_alg = *algorithm;
   }
   made.default_response_type =
       oauth::ResponseType::Parse(client.default_response_type()).value_or(oauth::ResponseType{});
@@ -50,6 +65,8 @@ broker::Client ClientOf(const config::v1::Client& client, const config::Secrets&
       .provider = providers.at(client.provider()),
       .registration = RegistrationOf(client, secrets),
       .redirect_uris = {client.redirect_uris().begin(), client.redirect_uris().end()},
+      .requires_state_hash = client.require_state_hash(),
+      .pushed_requests = PushedRequestsOf(client),
       .scopes = ScopesOf(client.scopes()),
       .default_scopes = ScopesOf(client.default_scopes()),
       .audiences = {client.audiences().begin(), client.audiences().end()},
@@ -72,6 +89,10 @@ broker::Client ClientOf(const config::v1::Client& client, const config::Secrets&
     made.dpop_algorithm = jose::ParseAlgorithm(client.dpop().signing_algorithm());
   }
   if (client.has_max_age()) made.max_age = ToDuration(client.max_age());
+  if (client.has_request_object_key()) {
+    // It was read when the configuration was loaded, so there is one.
+    made.request_object_key = *config::ReadClientKey(client.request_object_key(), secrets);
+  }
   AddResponseTypes(client, made);
   return made;
 }

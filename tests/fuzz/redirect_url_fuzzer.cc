@@ -19,7 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
                                             .state = tokenbroker::Secret("s"),
                                             .nonce = tokenbroker::Secret("n"),
                                             .code_challenge = "x"};
-  const auto authorization_url = oauth::BuildAuthorizationUrl(url, request);
+  const auto parameters = oauth::AuthorizationParameters(request);
+  if (!parameters.ok()) std::abort();
+  const auto authorization_url = oauth::BuildAuthorizationUrl(url, *parameters);
   if (authorization_url.ok() && !oauth::SplitUri(*authorization_url)) std::abort();
 
   const auto response = oauth::ParseRedirectUrl(url);

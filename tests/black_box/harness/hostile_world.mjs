@@ -33,7 +33,7 @@ export function clientConfig(name, clientSecret, parts = {}) {
     authentication: { client_secret_basic: { secrets: [{ inline: clientSecret }] } },
     redirect_uris: [redirectUri(name)],
     response_types: RESPONSE_TYPES,
-    response_modes: ['form_post', 'query', 'fragment'],
+    response_modes: ['form_post', 'query', 'fragment', 'form_post.jwt', 'query.jwt', 'fragment.jwt'],
     scopes: ['openid', 'profile', 'offline_access', 'read', 'write'],
     default_scopes: ['openid', 'offline_access', 'read'],
     audiences: ['https://api.example.org/a', 'https://api.example.org/b'],

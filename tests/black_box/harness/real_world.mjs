@@ -33,7 +33,7 @@ const CLIENTS = {
 // A secret with everything that form-encoding has to get right.
 const makeSecret = () => secret('client secret', `${randomBytes(12).toString('base64')} +%/:&=~`);
 
-function registration(name, { method, alg = 'RS256', dpop }, clientSecret) {
+function registration(name, { method, alg = 'RS256', dpop, registered = {} }, clientSecret) {
   return {
     client_id: name,
     ...(method !== 'none' && { client_secret: clientSecret }),
@@ -42,10 +42,11 @@ function registration(name, { method, alg = 'RS256', dpop }, clientSecret) {
     ...(dpop && { dpop_bound_access_tokens: true, response_types: BOUND_RESPONSE_TYPES }),
     redirect_uris: [REDIRECT_URI],
     post_logout_redirect_uris: ['http://127.0.0.1:8080/'],
+    ...registered,
   };
 }
 
-function client(name, { method, dpop }, clientSecret) {
+function client(name, { method, dpop, configured = {} }, clientSecret) {
   const proof = method === 'none' ? {} : { secrets: [{ inline: clientSecret }] };
   return {
     name,
@@ -62,15 +63,19 @@ function client(name, { method, dpop }, clientSecret) {
     resources: ['https://api.example.org/a', 'https://api.example.org/b'],
     refresh: { floor: '0s' },
     expose_front_channel_access_token: name === 'post',
+    ...configured,
   };
 }
 
 export class RealWorld {
-  // `config` adds to the broker's configuration; `lifetime` is that of access tokens, in seconds.
-  static async start({ config = {}, lifetime = 3600, flags = [] } = {}) {
+  // `config` adds to the broker's configuration; `lifetime` is that of access tokens, in seconds;
+  // `clients` are more registrations: name -> {method, alg, registered, configured}, the latter two
+  // with members of the client at the provider and in the broker.
+  static async start({ config = {}, lifetime = 3600, flags = [], clients = {} } = {}) {
     const world = new RealWorld();
-    const secrets = Object.fromEntries(Object.keys(CLIENTS).map((name) => [name, makeSecret()]));
-    const each = (make) => Object.entries(CLIENTS).map(([name, what]) => make(name, what, secrets[name]));
+    const all = { ...CLIENTS, ...clients };
+    const secrets = Object.fromEntries(Object.keys(all).map((name) => [name, makeSecret()]));
+    const each = (make) => Object.entries(all).map(([name, what]) => make(name, what, secrets[name]));
     const file = join(scratchFolder(), 'clients.json');
     writeFileSync(file, JSON.stringify(each(registration)));
     const args = [PROVIDER, '--clients', file, '--access-token-lifetime', String(lifetime), ...flags];

@@ -12,6 +12,7 @@ import { Tenant } from './tenant.mjs';
 const ENDPOINTS = {
   '/.well-known/openid-configuration': ['discovery', 'discovery'],
   '/jwks': ['jwks', 'keySet'],
+  '/par': ['par', 'pushedRequest'],
   '/token': ['token', 'token'],
   '/userinfo': ['userinfo', 'userInfo'],
   '/revoke': ['revocation', 'revoke'],

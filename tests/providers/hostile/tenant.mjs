@@ -4,6 +4,8 @@
 // `op.always(endpoint, tweak)`. A tweak is an object of functions, each of which may change its
 // argument before it is sent:
 //   params(list)      the authorization response, as [name, value] pairs      (authorize)
+//   responseJwt(plan) the JWT around it in the modes of JARM, see jwt.mjs     (authorize)
+//   around(list)      what goes to the browser in these modes, [['response', JWT]]  (authorize)
 //   idToken(plan)     the ID token, see jwt.mjs                               (authorize, token)
 //   json(body)        the JSON body; may return another                       (the other endpoints)
 //   response(answer)  {status, headers, body}, and the faults of faults.mjs   (the other endpoints)
@@ -33,6 +35,9 @@ export class Tenant {
     this.userinfo = {}; // more claims for userinfo
     this.expiresIn = 3600;
     this.rotation = true;
+    this.requestUriLifetime = 60;
+    this.pushed = new Map(); // request_uri -> parameters
+    this.metadataMembers = {}; // more members for the discovery document
     this.dpopNonce = undefined; // the nonce that DPoP proofs must have now
     this.proofs = new Map(); // jti -> claims, of all good proofs so far
     this.reuseLeeway = false; // whether the refresh token before the newest still works
@@ -86,14 +91,16 @@ export class Tenant {
       jwks_uri: at('/jwks'),
       revocation_endpoint: at('/revoke'),
       end_session_endpoint: at('/end_session'),
+      pushed_authorization_request_endpoint: at('/par'),
       response_types_supported: ['code', 'code id_token', 'code token', 'code id_token token'],
-      response_modes_supported: ['query', 'fragment', 'form_post'],
+      response_modes_supported: ['query', 'fragment', 'form_post', 'jwt', 'query.jwt', 'fragment.jwt', 'form_post.jwt'],
       grant_types_supported: ['authorization_code', 'implicit', 'refresh_token'],
       subject_types_supported: ['public'],
       id_token_signing_alg_values_supported: [this.alg],
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: this.issParameter,
+      ...this.metadataMembers,
     };
   }
 
@@ -124,7 +131,7 @@ export class Tenant {
   // Answers an authorization request at once, as if the user had signed in and consented.
   // Returns {mode, redirectUri, params}; see `callback` in server.mjs for the forms of it.
   authorize(url, tweak = this.takeTweak('authorize')) {
-    const query = Object.fromEntries(new URL(url).searchParams);
+    const query = this.requested(Object.fromEntries(new URL(url).searchParams));
     const request = { ...query, subject: this.subject };
     const types = query.response_type.split(' ');
     const code = this.secret(random('code'));
@@ -142,9 +149,31 @@ export class Tenant {
     }
     if (query.state !== undefined) params.push(['state', query.state]);
     if (this.issParameter) params.push(['iss', this.issuer]);
-    const mode = query.response_mode ?? (types.length > 1 ? 'fragment' : 'query');
-    const changed = tweak.params?.(params) ?? params;
+    const [mode, jwt] = (query.response_mode ?? (types.length > 1 ? 'fragment' : 'query')).split('.');
+    let changed = tweak.params?.(params) ?? params;
+    if (jwt) {
+      changed = [['response', this.responseJwt(changed, tweak)]];
+      changed = tweak.around?.(changed, params) ?? changed;
+    }
     return { mode, redirectUri: query.redirect_uri, params: changed };
+  }
+
+  // The parameters of an authorization request, whichever way they came: pushed, signed, as they are.
+  requested(query) {
+    const pushed = query.request_uri ? this.pushed.get(query.request_uri) : query;
+    if (!pushed || pushed.client_id !== query.client_id) throw new Error('no such pushed request');
+    this.pushed.delete(query.request_uri);
+    if (!pushed.request) return pushed;
+    return JSON.parse(Buffer.from(pushed.request.split('.')[1], 'base64url').toString());
+  }
+
+  // An authorization response as a JWT (JARM section 2.1).
+  responseJwt(params, tweak) {
+    const { iss, ...members } = Object.fromEntries(params);
+    const claims = { iss: this.issuer, aud: this.clientId, exp: this.now() + 600, ...members };
+    const plan = { alg: this.alg, key: signingKey(this.alg), header: { alg: this.alg, kid: this.kid }, claims };
+    tweak.responseJwt?.(plan);
+    return this.secret(render(plan));
   }
 
   issue(request, scope = request.scope, jkt = undefined) {
@@ -180,6 +209,14 @@ export class Tenant {
 
   keySet() {
     return { status: 200, json: { keys: this.jwks } };
+  }
+
+  pushedRequest(request) {
+    if (!this.authenticates(request)) return failure(401, 'invalid_client');
+    for (const name of ['state', 'nonce']) if (request.form[name]) this.secret(request.form[name]);
+    const uri = `urn:ietf:params:oauth:request_uri:${random('par')}`;
+    this.pushed.set(uri, request.form);
+    return { status: 201, json: { request_uri: uri, expires_in: this.requestUriLifetime } };
   }
 
   token(request, tweak) {

@@ -34,36 +34,43 @@ class BrokerTest : public ::testing::Test {
 
   // `adjust` may change the one client that there is.
   BrokerTest(std::unique_ptr<grants::GrantStore> store, const std::function<void(Client&)>& adjust)
-      : store_(std::move(store)), clients_(MakeClients(provider_, adjust)) {
+      : store_(std::move(store)) {
     store_->Observe(&cache_);
-    broker_ = std::make_unique<Broker>(clients_, *store_, clock_, cache_, runtime_,
+    Client client = MakeClient(provider_);
+    adjust(client);
+    UseClient(std::move(client));
+  }
+
+  // From now on the client is this one.
+  void UseClient(Client client) {
+    broker_.reset();
+    std::vector<Client> clients;
+    clients.push_back(std::move(client));
+    clients_ = std::make_unique<Clients>(std::move(clients));
+    broker_ = std::make_unique<Broker>(*clients_, *store_, clock_, cache_, runtime_,
                                        BrokerOptions{.replica = "test", .refresh_ahead = false});
   }
 
   ~BrokerTest() override { runtime_.Stop(); }
 
-  static std::vector<Client> MakeClients(const std::shared_ptr<FakeProvider>& provider,
-                                         const std::function<void(Client&)>& adjust) {
-    Client client{.name = "shop",
-                  .provider = provider,
-                  .registration = {.client_id = "shop-id"},
-                  .redirect_uris = {kRedirectUri},
-                  .response_types = {{},
-                                     {.id_token = true},
-                                     {.token = true},
-                                     {.id_token = true, .token = true}},
-                  .default_response_type = {.id_token = true},
-                  .response_modes = {oauth::ResponseMode::kFormPost, oauth::ResponseMode::kQuery,
-                                     oauth::ResponseMode::kFragment},
-                  .scopes = {"openid", "offline_access", "orders:read", "orders:write"},
-                  .default_scopes = {"openid", "offline_access"},
-                  .audiences = {"https://other.example"},
-                  .default_audience = "https://api.example",
-                  .resources = {"https://api.example/orders"}};
-    adjust(client);
-    std::vector<Client> clients;
-    clients.push_back(std::move(client));
-    return clients;
+  static Client MakeClient(const std::shared_ptr<FakeProvider>& provider) {
+    return {.name = "shop",
+            .provider = provider,
+            .registration = {.client_id = "shop-id"},
+            .redirect_uris = {kRedirectUri},
+            .response_types = {{},
+                               {.id_token = true},
+                               {.token = true},
+                               {.id_token = true, .token = true}},
+            .default_response_type = {.id_token = true},
+            .response_modes = {oauth::ResponseMode::kFormPost, oauth::ResponseMode::kQuery,
+                               oauth::ResponseMode::kFragment, oauth::ResponseMode::kFormPostJwt,
+                               oauth::ResponseMode::kQueryJwt, oauth::ResponseMode::kFragmentJwt},
+            .scopes = {"openid", "offline_access", "orders:read", "orders:write"},
+            .default_scopes = {"openid", "offline_access"},
+            .audiences = {"https://other.example"},
+            .default_audience = "https://api.example",
+            .resources = {"https://api.example/orders", "https://api.example/bills"}};
   }
 
   template <typename T>
@@ -75,10 +82,12 @@ class BrokerTest : public ::testing::Test {
 
   // --- a sign-in, step by step ---
 
-  absl::StatusOr<AuthorizationUrl> Begin(std::string response_type = "code") {
+  absl::StatusOr<AuthorizationUrl> Begin(std::string response_type = "code",
+                                         std::string response_mode = "") {
     AuthorizationWish wish{.client = "shop",
                            .redirect_uri = kRedirectUri,
                            .response_type = std::move(response_type),
+                           .response_mode = std::move(response_mode),
                            .caller_context = Secret("cart=7")};
     return Run(broker_->CreateAuthorizationUrl(asker_, std::move(wish), InTime()));
   }
@@ -135,7 +144,7 @@ class BrokerTest : public ::testing::Test {
   Runtime runtime_{2};
   std::shared_ptr<FakeProvider> provider_ = std::make_shared<FakeProvider>();
   std::unique_ptr<grants::GrantStore> store_;
-  Clients clients_;
+  std::unique_ptr<Clients> clients_;
   TokenCache cache_{clock_, {}};
   std::unique_ptr<Broker> broker_;
   Asker asker_{.name = "backend"};

@@ -249,5 +249,104 @@ TEST_F(CallbackSubmission, NeedsAnIdTokenFromTheTokenEndpoint) {
   EXPECT_EQ(MetadataOf(answer.status())["check"], "ID_TOKEN_MISSING");
 }
 
+class JwtResponses : public CallbackSubmission {
+ protected:
+  // A sign-in whose response is to come as a JWT; the fake provider signs by being asked.
+  struct Begun {
+    AuthorizationUrl url;
+    Json claims;
+  };
+
+  Begun BeginByJwt(const std::string& mode = "form_post.jwt") {
+    auto url = Begin("code", mode);
+    EXPECT_THAT(url, IsOk());
+    const std::string nonce = ParameterOf(url->url, "nonce");
+    provider_->Answer(Issues({.access_token = "AT1", .id_token = Claims(nonce).dump()}));
+    Json claims = {{"iss", "https://op.example"},
+                   {"aud", "shop-id"},
+                   {"exp", absl::ToUnixSeconds(clock_.Now()) + 600},
+                   {"state", std::string(url->state.Reveal())},
+                   {"code", "C1"}};
+    return {.url = *std::move(url), .claims = std::move(claims)};
+  }
+
+  static std::string Jwt(const Json& claims) {
+    return "e30." + Base64UrlEncode(claims.dump()) + ".c2ln";
+  }
+  absl::StatusOr<CallbackAnswer> SubmitJwt(const Begun& begun) {
+    return Submit("response=" + Jwt(begun.claims), begun.url.browser_binding);
+  }
+};
+
+TEST_F(JwtResponses, EndInAGrant) {
+  const Begun begun = BeginByJwt();
+  const auto answer = SubmitJwt(begun);
+  ASSERT_OK(answer);
+  EXPECT_EQ(answer->grant.id_token.subject, "alice");
+  EXPECT_THAT(provider_->sent(), ElementsAre("code C1"));
+  const auto again = SubmitJwt(begun);
+  ASSERT_OK(again);
+  EXPECT_EQ(again->grant.id, answer->grant.id);
+}
+
+TEST_F(JwtResponses, AreRefusedWithNoCodeSent) {
+  struct {
+    const char* name;
+    Json changes;
+    Reason reason;
+  } const rows[] = {
+      {"jarm-iss-wrong", {{"iss", "https://op.example1"}}, Reason::kIssuerMismatch},
+      {"jarm-aud-missing", {{"aud", nullptr}}, Reason::kClaimMissing},
+      {"jarm-exp-expired", {{"exp", 1}}, Reason::kTokenExpired},
+      {"no code", {{"code", nullptr}}, Reason::kResponseParametersMismatch},
+      {"more than was asked for", {{"id_token", "a.b.c"}}, Reason::kResponseParametersMismatch},
+  };
+  for (const auto& row : rows) {
+    Begun begun = BeginByJwt();
+    begun.claims.merge_patch(row.changes);
+    EXPECT_THAT(SubmitJwt(begun), FailsWith(row.reason)) << row.name;
+    EXPECT_THAT(provider_->sent(), IsEmpty()) << row.name;
+  }
+}
+
+TEST_F(JwtResponses, AreNotBelievedBeforeTheirSignature) {
+  // jarm-error-unverified
+  Begun begun = BeginByJwt();
+  begun.claims.erase("code");
+  begun.claims["error"] = "access_denied";
+  provider_->signature_error = Error(Reason::kSignatureInvalid);
+  EXPECT_THAT(SubmitJwt(begun), FailsWith(Reason::kSignatureInvalid));
+  provider_->signature_error = absl::OkStatus();
+  Begun other = BeginByJwt();
+  other.claims.erase("code");
+  other.claims["error"] = "access_denied";
+  EXPECT_THAT(SubmitJwt(other), FailsWith(Reason::kProviderDenied));
+}
+
+TEST_F(JwtResponses, AreNotReplacedByPlainOnes) {
+  // jarm-downgrade
+  const Begun begun = BeginByJwt();
+  EXPECT_THAT(
+      Submit("code=C1&state=" + std::string(begun.url.state.Reveal()), begun.url.browser_binding),
+      FailsWith(Reason::kResponseModeMismatch));
+  EXPECT_THAT(provider_->sent(), IsEmpty());
+}
+
+TEST_F(JwtResponses, AreRefusedWhereNoneWasAskedFor) {
+  const Begun begun = BeginByJwt("form_post");
+  EXPECT_THAT(SubmitJwt(begun), FailsWith(Reason::kResponseModeMismatch));
+  EXPECT_THAT(provider_->sent(), IsEmpty());
+}
+
+TEST_F(CallbackSubmission, NeedsTheStateHashWhereTheClientSaysSo) {
+  // idt-shash-missing
+  Client client = MakeClient(provider_);
+  client.requires_state_hash = true;
+  UseClient(std::move(client));
+  const SignInParts parts = Prepare("code id_token");
+  EXPECT_THAT(Submit(parts.body, parts.url.browser_binding), FailsWith(Reason::kSHashMismatch));
+  EXPECT_THAT(provider_->sent(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace tokenbroker::broker

@@ -10,6 +10,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "base/error.h"
+#include "oauth/claims.h"
 #include "provider/provider.h"
 
 namespace tokenbroker::broker {
@@ -35,6 +36,26 @@ class FakeProvider final : public provider::Provider {
     co_return jose::Jwt{.algorithm = jose::Algorithm::kRS256,
                         .hash = jose::HashFunction::kSha256,
                         .payload = std::string(token.Reveal())};
+  }
+
+  Task<jose::Jwt> VerifyAuthorizationResponse(Secret response, jose::Algorithm algorithm,
+                                              absl::Time) override {
+    absl::MutexLock lock(&mutex_);
+    if (!signature_error.ok()) co_return signature_error;
+    const auto claims = oauth::PeekClaims(response.Reveal());
+    if (!claims) co_return Error(Reason::kJwtMalformed);
+    co_return jose::Jwt{
+        .algorithm = algorithm, .hash = jose::HashFunction::kSha256, .payload = claims->dump()};
+  }
+
+  Task<oauth::PushedAuthorization> PushAuthorizationRequest(const provider::Registration&,
+                                                            oauth::Parameters parameters,
+                                                            absl::Time) override {
+    absl::MutexLock lock(&mutex_);
+    pushed_.push_back(std::move(parameters));
+    if (!push_error.ok()) co_return push_error;
+    co_return oauth::PushedAuthorization{.request_uri = "urn:example:pushed",
+                                         .lifetime = push_lifetime};
   }
 
   Task<oauth::TokenResponse> RequestToken(const provider::Registration&,
@@ -79,7 +100,7 @@ class FakeProvider final : public provider::Provider {
     repeat_last_ = true;
   }
   // What was sent: `code <code>`, `refresh <token>`, `refresh <token> scope=…`,
-  // `client_credentials`.
+  // `client_credentials`; with ` resource=…` for each.
   std::vector<std::string> sent() const {
     absl::MutexLock lock(&mutex_);
     return sent_;
@@ -88,6 +109,11 @@ class FakeProvider final : public provider::Provider {
   std::vector<std::string> proven() const {
     absl::MutexLock lock(&mutex_);
     return proven_;
+  }
+  // The authorization requests that were pushed.
+  std::vector<oauth::Parameters> pushed() const {
+    absl::MutexLock lock(&mutex_);
+    return pushed_;
   }
   std::vector<std::string> revoked() const {
     absl::MutexLock lock(&mutex_);
@@ -101,18 +127,25 @@ class FakeProvider final : public provider::Provider {
   absl::Status metadata_error;
   absl::Status signature_error;
   absl::Status revocation_error;
+  absl::Status push_error;
+  absl::Duration push_lifetime = absl::Seconds(60);
   provider::ProviderRules& mutable_rules() { return rules_; }
 
  private:
+  static std::string ResourcesOf(const std::vector<std::string>& resources) {
+    std::string text;
+    for (const std::string& resource : resources) text += " resource=" + resource;
+    return text;
+  }
   static std::string Describe(const oauth::AuthorizationGrant& grant) {
     if (const auto* code = std::get_if<oauth::AuthorizationCode>(&grant)) {
-      return "code " + std::string(code->code.Reveal());
+      return "code " + std::string(code->code.Reveal()) + ResourcesOf(code->resources);
     }
     if (const auto* refresh = std::get_if<oauth::RefreshToken>(&grant)) {
       std::string text = "refresh " + std::string(refresh->refresh_token.Reveal());
       if (!refresh->scopes.empty()) text += " scope=" + refresh->scopes.ToString();
       if (refresh->audience) text += " audience=" + *refresh->audience;
-      return text;
+      return text + ResourcesOf(refresh->resources);
     }
     return "client_credentials";
   }
@@ -125,6 +158,7 @@ class FakeProvider final : public provider::Provider {
   bool repeat_last_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::string> sent_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> proven_ ABSL_GUARDED_BY(mutex_);
+  std::vector<oauth::Parameters> pushed_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> revoked_ ABSL_GUARDED_BY(mutex_);
 };
 

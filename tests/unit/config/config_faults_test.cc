@@ -326,6 +326,25 @@ std::vector<Case> ClientCases() {
       {"QueryWithHybrid", With("scopes:", "response_modes: [query]\n    scopes:"),
        "b.yaml:15:22: clients[0].response_modes[0]: is for the response type code alone, which is "
        "not in response_types"},
+      {"JwtQueryWithHybrid", With("scopes:", "response_modes: [query.jwt]\n    scopes:"),
+       "b.yaml:15:22: clients[0].response_modes[0]: is for the response type code alone, which is "
+       "not in response_types"},
+      {"JwtAsMode", With("scopes:", "response_modes: [jwt]\n    scopes:"),
+       "b.yaml:15:22: clients[0].response_modes[0]: stands for query.jwt with the response type "
+       "code "
+       "and for fragment.jwt with the others; write these"},
+      {"UnsignedResponses", With("scopes:", "authorization_signed_response_alg: none\n    scopes:"),
+       "b.yaml:15:40: clients[0].authorization_signed_response_alg: is not safe here: anybody "
+       "could "
+       "sign; use RS256 or ES256"},
+      {"AlgorithmOfKey",
+       With("scopes:",
+            "request_object_key: {private_key: {env: K}, algorithm: ES265}\n    scopes:"),
+       "b.yaml:15:60: clients[0].request_object_key.algorithm: there is no signing algorithm "
+       "\"ES265\"; did you mean \"ES256\"?"},
+      {"PushedRequests", With("scopes:", "pushed_authorization_requests: never\n    scopes:"),
+       "b.yaml:15:36: clients[0].pushed_authorization_requests: must be one of: when_required, "
+       "when_offered, always"},
       {"ScopesInOneText", With("[openid, profile]", "[openid profile]"),
        "b.yaml:10:5: clients[0].scopes: must have openid, without which there is no ID token\n"
        "b.yaml:15:14: clients[0].scopes[0]: must be one scope, without spaces, quotes and "

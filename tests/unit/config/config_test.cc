@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/client_keys.h"
 #include "config/durations.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -161,6 +162,37 @@ dev: {allow_inline_secrets: true}
   ASSERT_EQ(loaded.sealing_keys.size(), 1u);
   EXPECT_EQ(loaded.sealing_keys[0].id, "k1");
   EXPECT_EQ(loaded.sealing_keys[0].key.size(), 32u);
+}
+
+TEST_F(Config, HasItsPrivateKeysRead) {
+  const auto key = jose::PrivateKey::Generate(jose::Algorithm::kES256, "");
+  Write("good.pem", std::string(key->ToPem()->Reveal()));
+  Write("bad.pem", "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\n");
+  const auto text = [](const std::string& file, const std::string& algorithm) {
+    return R"(
+providers: [{name: a, issuer: "https://a.example"}]
+clients:
+  - name: c
+    provider: a
+    client_id: "1"
+    authentication: {none: {}}
+    redirect_uris: [https://c.example/cb]
+    request_object_key: {private_key: {file: )" +
+           file + "}, algorithm: " + algorithm + ", key_id: k1}\n";
+  };
+  ASSERT_OK_AND_ASSIGN(const LoadedConfig loaded,
+                       LoadConfig(Write("broker.yaml", text("good.pem", "ES256"))));
+  const auto read = ReadClientKey(loaded.config.clients(0).request_object_key(), loaded.secrets);
+  ASSERT_OK(read);
+  EXPECT_EQ(read->Thumbprint(), key->Thumbprint());
+  EXPECT_EQ(read->key_id(), "k1");
+  for (const std::string& wrong :
+       {text("good.pem", "ES384"), text("good.pem", "RS256"), text("bad.pem", "ES256")}) {
+    const auto result = LoadConfig(Write("broker.yaml", wrong));
+    ASSERT_THAT(result, StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(std::string(result.status().message()),
+                HasSubstr(":9:39: clients[0].request_object_key.private_key: "));
+  }
 }
 
 TEST_F(Config, FaultsOfSecretsAndFilesNameTheirFields) {

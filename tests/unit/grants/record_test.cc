@@ -180,6 +180,17 @@ TEST(GrantRecord, IsKeptFromReplicasThatKnowNoDpopKeys) {
   EXPECT_EQ(readable_from(), 1u);
 }
 
+TEST(AuthorizationRecord, HoldsEveryResponseMode) {
+  for (const char* name :
+       {"form_post", "query", "fragment", "form_post.jwt", "query.jwt", "fragment.jwt"}) {
+    PendingAuthorization pending = SampleAuthorization(kNow);
+    pending.response_mode = *oauth::ParseResponseMode(name);
+    ASSERT_OK_AND_ASSIGN(const PendingAuthorization read,
+                         ParseAuthorization(SerializeAuthorization(pending).Reveal()));
+    EXPECT_EQ(oauth::ToString(read.response_mode), name);
+  }
+}
+
 TEST(AuthorizationRecord, HoldsEveryField) {
   const PendingAuthorization pending = SampleAuthorization(kNow);
   ASSERT_OK_AND_ASSIGN(const PendingAuthorization read,

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/status_macros.h"
 #include "gmock/gmock.h"
 #include "support/status_matchers.h"
 
@@ -29,6 +30,11 @@ AuthorizationRequest Minimal() {
   };
 }
 
+absl::StatusOr<std::string> UrlOf(std::string_view endpoint, const AuthorizationRequest& request) {
+  ASSIGN_OR_RETURN(const Parameters parameters, AuthorizationParameters(request));
+  return BuildAuthorizationUrl(endpoint, parameters);
+}
+
 TEST(CodeChallenge, IsThatOfRfc7636AppendixB) {
   EXPECT_EQ(CodeChallengeS256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
             "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
@@ -36,7 +42,7 @@ TEST(CodeChallenge, IsThatOfRfc7636AppendixB) {
 
 TEST(AuthorizationUrl, HasWhatEveryRequestNeeds) {
   EXPECT_THAT(
-      BuildAuthorizationUrl(kEndpoint, Minimal()),
+      UrlOf(kEndpoint, Minimal()),
       IsOkAndHolds(std::string(
           "https://op.example/authorize?response_type=code%20id_token&response_mode=form_post"
           "&client_id=client&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&scope=openid&state=st"
@@ -57,7 +63,7 @@ TEST(AuthorizationUrl, HasEveryOptionalParameter) {
   request.ui_locales = {"de-AT", "de"};
   request.id_token_hint = "a.b.c";
   request.extra_parameters = {{"screen_hint", "signup"}, {"ext-x", "1 2"}};
-  ASSERT_OK_AND_ASSIGN(const std::string url, BuildAuthorizationUrl(kEndpoint, request));
+  ASSERT_OK_AND_ASSIGN(const std::string url, UrlOf(kEndpoint, request));
   EXPECT_THAT(
       url,
       EndsWith("&dpop_jkt=jkt&audience=https%3A%2F%2Fapi.example%2F%3Fa%3Db%26c"
@@ -71,7 +77,7 @@ TEST(AuthorizationUrl, SendsZeroMaxAge) {
   // idt-maxage-zero
   AuthorizationRequest request = Minimal();
   request.max_age = absl::ZeroDuration();
-  ASSERT_OK_AND_ASSIGN(const std::string url, BuildAuthorizationUrl(kEndpoint, request));
+  ASSERT_OK_AND_ASSIGN(const std::string url, UrlOf(kEndpoint, request));
   EXPECT_THAT(url, EndsWith("&max_age=0"));
 }
 
@@ -89,7 +95,7 @@ TEST(AuthorizationUrl, KeepsTheEndpointsOwnQuery) {
        "https://op.example/a?p=x&response_type="},
   };
   for (const auto& row : rows) {
-    ASSERT_OK_AND_ASSIGN(const std::string url, BuildAuthorizationUrl(row.endpoint, Minimal()));
+    ASSERT_OK_AND_ASSIGN(const std::string url, UrlOf(row.endpoint, Minimal()));
     EXPECT_THAT(url, ::testing::StartsWith(row.begins));
     EXPECT_THAT(url, Not(HasSubstr("evil")));
   }
@@ -97,16 +103,33 @@ TEST(AuthorizationUrl, KeepsTheEndpointsOwnQuery) {
 
 TEST(AuthorizationUrl, LetsNobodyOverrideItsOwnParameters) {
   // cb-extra-params-override
-  for (const char* name : {"state",         "nonce",          "redirect_uri",
-                           "response_type", "response_mode",  "client_id",
-                           "client_secret", "code_challenge", "code_challenge_method",
-                           "scope",         "request",        "request_uri",
-                           "audience",      "resource",       "organization",
-                           "max_age",       "acr_values",     "id_token_hint",
-                           "State",         "REDIRECT_URI"}) {
+  for (const char* name : {"state",
+                           "nonce",
+                           "redirect_uri",
+                           "response_type",
+                           "response_mode",
+                           "client_id",
+                           "client_secret",
+                           "code_challenge",
+                           "code_challenge_method",
+                           "scope",
+                           "request",
+                           "request_uri",
+                           "audience",
+                           "resource",
+                           "organization",
+                           "max_age",
+                           "acr_values",
+                           "id_token_hint",
+                           "State",
+                           "REDIRECT_URI",
+                           "iss",
+                           "sub",
+                           "aud",
+                           "exp"}) {
     AuthorizationRequest request = Minimal();
     request.extra_parameters = {{name, "x"}};
-    const auto url = BuildAuthorizationUrl(kEndpoint, request);
+    const auto url = UrlOf(kEndpoint, request);
     EXPECT_THAT(url, FailsWith(Reason::kParameterReserved)) << name;
     EXPECT_EQ(MetadataOf(url.status())["parameter"], name);
   }
@@ -116,8 +139,7 @@ TEST(AuthorizationUrl, RefusesNamesThatServersReadAsOthers) {
   for (const char* name : {"", "state[]", "redirect uri", "a=b", "a&b", "\xC3\xA4", "state\n"}) {
     AuthorizationRequest request = Minimal();
     request.extra_parameters = {{name, "x"}};
-    EXPECT_THAT(BuildAuthorizationUrl(kEndpoint, request), FailsWith(Reason::kInvalidRequest))
-        << name;
+    EXPECT_THAT(UrlOf(kEndpoint, request), FailsWith(Reason::kInvalidRequest)) << name;
   }
 }
 
@@ -125,7 +147,7 @@ TEST(AuthorizationUrl, RefusesValuesThatCannotBeSent) {
   const auto refuses = [](void (*change)(AuthorizationRequest&), const char* field) {
     AuthorizationRequest request = Minimal();
     change(request);
-    const auto url = BuildAuthorizationUrl(kEndpoint, request);
+    const auto url = UrlOf(kEndpoint, request);
     EXPECT_THAT(url, FailsWith(Reason::kInvalidRequest));
     EXPECT_EQ(MetadataOf(url.status())["field"], field);
   };
@@ -142,18 +164,15 @@ TEST(AuthorizationUrl, RefusesValuesThatCannotBeSent) {
 TEST(AuthorizationUrl, RefusesHybridResponseByQuery) {
   AuthorizationRequest request = Minimal();
   request.response_mode = ResponseMode::kQuery;
-  EXPECT_THAT(BuildAuthorizationUrl(kEndpoint, request),
-              FailsWith(Reason::kResponseModeNotAllowed));
+  EXPECT_THAT(UrlOf(kEndpoint, request), FailsWith(Reason::kResponseModeNotAllowed));
   request.response_type = {};
-  EXPECT_THAT(BuildAuthorizationUrl(kEndpoint, request), IsOk());
+  EXPECT_THAT(UrlOf(kEndpoint, request), IsOk());
 }
 
 TEST(AuthorizationUrl, NeedsAnAbsoluteEndpoint) {
   for (const char* endpoint : {"", "/authorize", "op.example/authorize", "ftp://op.example/a",
                                "https:///a", "https://op.example/a#b", "https://u@op.example/a"}) {
-    EXPECT_THAT(BuildAuthorizationUrl(endpoint, Minimal()),
-                FailsWith(Reason::kProviderMisconfigured))
-        << endpoint;
+    EXPECT_THAT(UrlOf(endpoint, Minimal()), FailsWith(Reason::kProviderMisconfigured)) << endpoint;
   }
 }
 

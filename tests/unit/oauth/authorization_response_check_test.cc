@@ -94,6 +94,24 @@ TEST(AuthorizationResponse, HasExactlyWhatItsTypePromises) {
   }
 }
 
+TEST(AuthorizationResponse, IsPlainOrAJwtAsAskedFor) {
+  const std::string jwt = "response=e30.eyJzdGF0ZSI6InMiLCJjb2RlIjoiYyJ9.AAAA";
+  EXPECT_THAT(CheckForm(jwt, kCode), FailsWith(Reason::kResponseModeMismatch));
+  // jarm-downgrade: neither a code nor an error is taken in plain.
+  EXPECT_THAT(CheckForm("code=c&state=s", Expect(kCode, ResponseMode::kFormPostJwt)),
+              FailsWith(Reason::kResponseModeMismatch));
+  EXPECT_THAT(CheckUrl("https://app.example/cb?error=access_denied&state=s",
+                       Expect(kCode, ResponseMode::kQueryJwt)),
+              FailsWith(Reason::kResponseModeMismatch));
+  EXPECT_THAT(CheckUrl("https://app.example/cb?error=access_denied&state=s",
+                       Expect(kCode, ResponseMode::kFormPostJwt)),
+              FailsWith(Reason::kResponseModeMismatch));
+  // A JWT that nobody has opened says nothing.
+  const absl::Status closed = CheckForm(jwt, Expect(kCode, ResponseMode::kFormPostJwt));
+  EXPECT_THAT(closed, FailsWith(Reason::kResponseParametersMismatch));
+  EXPECT_EQ(MetadataOf(closed)["parameter"], "response");
+}
+
 TEST(AuthorizationResponse, TakesBearerTokensAlone) {
   // cb-front-token-type
   for (const char* type : {"mac", "DPoP", "Bearer2", "N_A"}) {

@@ -83,10 +83,41 @@ TEST(FormPost, HasNoStateUnlessItSaysSo) {
   }
 }
 
-TEST(FormPost, IsNotReadWhereJarmStandsInItsPlace) {
-  const auto response = ParseFormPost("response=a.b.c");
-  EXPECT_THAT(response, FailsWith(Reason::kResponseParametersMismatch));
-  EXPECT_EQ(MetadataOf(response.status())["parameter"], "response");
+// `{"state":"s","code":"c"}` between a header and a signature that nobody has looked at.
+constexpr char kJwt[] = "e30.eyJzdGF0ZSI6InMiLCJjb2RlIjoiYyJ9.AAAA";
+
+TEST(FormPost, KeepsJarmResponsesClosed) {
+  ASSERT_OK_AND_ASSIGN(const AuthorizationResponse response,
+                       ParseFormPost(std::string("response=") + kJwt + "&session_state=x"));
+  EXPECT_EQ(response.mode, ResponseMode::kFormPostJwt);
+  EXPECT_EQ(Text(response.response), kJwt);
+  EXPECT_EQ(response.state.Reveal(), "s");
+  EXPECT_FALSE(response.code);
+}
+
+TEST(FormPost, RefusesWhateverStandsBesideAJarmResponse) {
+  // jarm-downgrade: also where it says the same
+  for (const char* beside :
+       {"state=s", "state=t", "code=c", "iss=https%3A%2F%2Fop.example", "error=access_denied",
+        "id_token=a.b.c", "access_token=a", "token_type=Bearer", "expires_in=1"}) {
+    const auto response = ParseFormPost(std::string(beside) + "&response=" + kJwt);
+    EXPECT_THAT(response, FailsWith(Reason::kResponseParametersMismatch)) << beside;
+    EXPECT_EQ(MetadataOf(response.status())["parameter"], "response");
+  }
+}
+
+TEST(FormPost, RefusesJarmResponsesThatCannotBeAny) {
+  for (const char* jwt : {"a.b.c", "e30", "e30.e30", "e30.W10.AA", "e30.e30.AA.AA.AA", "e30..AA",
+                          "e30.eyJzdGF0ZSI6InMi.AA"}) {
+    EXPECT_THAT(ParseFormPost(std::string("response=") + jwt), FailsWith(Reason::kJwtMalformed))
+        << jwt;
+  }
+  // {}, {"state":1}, {"state":""}
+  for (const char* payload : {"e30", "eyJzdGF0ZSI6MX0", "eyJzdGF0ZSI6IiJ9"}) {
+    EXPECT_THAT(ParseFormPost("response=e30." + std::string(payload) + ".AA"),
+                FailsWith(Reason::kStateUnknown))
+        << payload;
+  }
 }
 
 TEST(FormPost, RefusesControlCharactersWhereTheyAreRead) {
@@ -131,6 +162,22 @@ TEST(RedirectUrl, BringsResponseByFragment) {
   EXPECT_EQ(Text(response.id_token), "i.j.k");
 }
 
+TEST(RedirectUrl, BringsJarmResponses) {
+  ASSERT_OK_AND_ASSIGN(
+      const AuthorizationResponse by_query,
+      ParseRedirectUrl(std::string("https://app.example/cb?t=a&response=") + kJwt));
+  EXPECT_EQ(by_query.mode, ResponseMode::kQueryJwt);
+  EXPECT_EQ(by_query.redirect_uri, "https://app.example/cb");
+  EXPECT_THAT(by_query.other_query_fields, ElementsAre("t=a"));
+  ASSERT_OK_AND_ASSIGN(const AuthorizationResponse by_fragment,
+                       ParseRedirectUrl(std::string("https://app.example/cb#response=") + kJwt));
+  EXPECT_EQ(by_fragment.mode, ResponseMode::kFragmentJwt);
+  EXPECT_EQ(by_fragment.state.Reveal(), "s");
+  // Plain parameters in the query are no better than beside it.
+  EXPECT_THAT(ParseRedirectUrl(std::string("https://app.example/cb?code=c#response=") + kJwt),
+              FailsWith(Reason::kCallbackMalformed));
+}
+
 TEST(RedirectUrl, MayHaveAFragmentThatSaysNothing) {
   for (const char* url : {"https://a/?code=c&state=s#", "https://a/?code=c&state=s#_=_",
                           "com.example.app:/cb?code=c&state=s"}) {
@@ -166,7 +213,7 @@ TEST(RedirectUrl, RefusesWhatIsNoCallback) {
       {"https://a/cb?code=c", Reason::kStateUnknown},
       {"https://a/cb?state=s&state=s", Reason::kDuplicateParameter},
       {"https://a/cb#state=s&code=c&code=d", Reason::kDuplicateParameter},
-      {"https://a/cb?response=a.b.c", Reason::kResponseParametersMismatch},
+      {"https://a/cb?response=a.b.c", Reason::kJwtMalformed},
   };
   for (const auto& row : rows) {
     EXPECT_THAT(ParseRedirectUrl(row.url), FailsWith(row.reason)) << row.url;

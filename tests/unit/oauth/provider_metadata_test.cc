@@ -54,6 +54,9 @@ TEST(ProviderMetadata, IsReadWithEveryMember) {
   document["end_session_endpoint"] = "https://op.example/logout";
   document["pushed_authorization_request_endpoint"] = "https://op.example/par";
   document["authorization_response_iss_parameter_supported"] = true;
+  document["require_pushed_authorization_requests"] = true;
+  document["require_signed_request_object"] = true;
+  document["request_object_signing_alg_values_supported"] = {"PS256", "ES256"};
   document["response_types_supported"] = {"code", "code id_token"};
   document["response_modes_supported"] = {"form_post"};
   document["token_endpoint_auth_methods_supported"] = {"client_secret_post"};
@@ -71,6 +74,9 @@ TEST(ProviderMetadata, IsReadWithEveryMember) {
   EXPECT_EQ(metadata.end_session_endpoint, "https://op.example/logout");
   EXPECT_EQ(metadata.pushed_authorization_request_endpoint, "https://op.example/par");
   EXPECT_TRUE(metadata.authorization_response_iss_parameter_supported);
+  EXPECT_TRUE(metadata.require_pushed_authorization_requests);
+  EXPECT_TRUE(metadata.require_signed_request_object);
+  EXPECT_THAT(metadata.request_object_signing_alg_values_supported, ElementsAre("PS256", "ES256"));
   EXPECT_THAT(metadata.response_types_supported, ElementsAre("code", "code id_token"));
   EXPECT_THAT(metadata.response_modes_supported, ElementsAre("form_post"));
   EXPECT_THAT(metadata.token_endpoint_auth_methods_supported, ElementsAre("client_secret_post"));
@@ -85,6 +91,8 @@ TEST(ProviderMetadata, MaySayLittle) {
   ASSERT_OK_AND_ASSIGN(const ProviderMetadata metadata, Parse(document));
   EXPECT_FALSE(metadata.userinfo_endpoint);
   EXPECT_FALSE(metadata.authorization_response_iss_parameter_supported);
+  EXPECT_FALSE(metadata.require_pushed_authorization_requests);
+  EXPECT_FALSE(metadata.require_signed_request_object);
   EXPECT_THAT(metadata.token_endpoint_auth_methods_supported, IsEmpty());
 }
 
@@ -166,6 +174,9 @@ TEST(ProviderMetadata, HasMembersOfTheirTypes) {
       {"userinfo_endpoint", 7},
       {"authorization_response_iss_parameter_supported", "true"},
       {"authorization_response_iss_parameter_supported", 1},
+      {"require_pushed_authorization_requests", "true"},
+      {"require_signed_request_object", 1},
+      {"request_object_signing_alg_values_supported", "PS256"},
       {"response_types_supported", "code"},
       {"response_types_supported", {"code", 7}},
       {"token_endpoint_auth_methods_supported", Json::object()},

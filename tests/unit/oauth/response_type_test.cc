@@ -36,14 +36,34 @@ TEST(ResponseType, IsNothingElse) {
 }
 
 TEST(ResponseMode, IsReadAndWrittenAlike) {
-  for (const char* text : {"form_post", "query", "fragment"}) {
+  for (const char* text :
+       {"form_post", "query", "fragment", "form_post.jwt", "query.jwt", "fragment.jwt"}) {
     const auto mode = ParseResponseMode(text);
     ASSERT_TRUE(mode) << text;
     EXPECT_EQ(ToString(*mode), text);
   }
-  for (const char* text : {"", "Query", "form_post ", "form-post", "jwt", "form_post.jwt"}) {
+  for (const char* text :
+       {"", "Query", "form_post ", "form-post", "jwt", "form_post.JWT", ".jwt"}) {
     EXPECT_FALSE(ParseResponseMode(text)) << text;
   }
+}
+
+TEST(ResponseMode, IsBroughtByItsCarrier) {
+  EXPECT_EQ(CarrierOf(ResponseMode::kFormPostJwt), ResponseMode::kFormPost);
+  EXPECT_EQ(CarrierOf(ResponseMode::kQueryJwt), ResponseMode::kQuery);
+  EXPECT_EQ(CarrierOf(ResponseMode::kFragmentJwt), ResponseMode::kFragment);
+  for (const ResponseMode mode :
+       {ResponseMode::kFormPost, ResponseMode::kQuery, ResponseMode::kFragment}) {
+    EXPECT_EQ(CarrierOf(mode), mode);
+    EXPECT_FALSE(IsJwtSecured(mode));
+  }
+}
+
+TEST(DefaultJwtMode, IsWhatJwtStandsFor) {
+  // JARM section 2.3.4
+  EXPECT_EQ(DefaultJwtMode({}), ResponseMode::kQueryJwt);
+  EXPECT_EQ(DefaultJwtMode({.id_token = true}), ResponseMode::kFragmentJwt);
+  EXPECT_EQ(DefaultJwtMode({.token = true}), ResponseMode::kFragmentJwt);
 }
 
 TEST(MayCarry, KeepsHybridResponsesOutOfTheQuery) {
@@ -54,6 +74,10 @@ TEST(MayCarry, KeepsHybridResponsesOutOfTheQuery) {
     EXPECT_FALSE(MayCarry(ResponseMode::kQuery, type)) << type.ToString();
     EXPECT_TRUE(MayCarry(ResponseMode::kFormPost, type)) << type.ToString();
     EXPECT_TRUE(MayCarry(ResponseMode::kFragment, type)) << type.ToString();
+    // JARM section 2.3.1: it would have to be encrypted.
+    EXPECT_FALSE(MayCarry(ResponseMode::kQueryJwt, type)) << type.ToString();
+    EXPECT_TRUE(MayCarry(ResponseMode::kFormPostJwt, type)) << type.ToString();
+    EXPECT_TRUE(MayCarry(ResponseMode::kFragmentJwt, type)) << type.ToString();
   }
 }
 

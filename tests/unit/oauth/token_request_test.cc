@@ -47,6 +47,20 @@ TEST(TokenRequest, AuthenticatesInOneWayOnly) {
   EXPECT_EQ(Header(none, "Authorization"), "");
 }
 
+TEST(PushedAuthorizationRequest, HasTheClientIdOnceWhateverTheAuthentication) {
+  // RFC 9126 section 2.1
+  const Parameters parameters = {
+      {"client_id", "c"}, {"resource", "urn:a"}, {"resource", "urn:b"}, {"state", "a b"}};
+  const auto body = [&](const ClientAuthentication& authentication) {
+    return std::string(
+        EncodePushedAuthorizationRequest(parameters, "c", authentication).body.Reveal());
+  };
+  const std::string form = "resource=urn%3Aa&resource=urn%3Ab&state=a+b&client_id=c";
+  EXPECT_EQ(body(ClientSecretBasic{Secret("s")}), form);
+  EXPECT_EQ(body(ClientSecretPost{Secret("s")}), form + "&client_secret=s");
+  EXPECT_EQ(body(NoAuthentication{}), form);
+}
+
 TEST(TokenRequest, FormEncodesBasicCredentials) {
   // RFC 6749 section 2.3.1: "a b:c" and "p%/+~" become "a+b%3Ac" and "p%25%2F%2B%7E".
   const EncodedRequest request =

@@ -365,5 +365,71 @@ TEST_F(HttpProviderTest, TakesNoAlgorithmFromAToken) {
   EXPECT_THAT(http_.requests_for(kJwksUrl), IsEmpty());
 }
 
+constexpr std::string_view kPushUrl = "https://op.example/par";
+constexpr char kPushed[] = R"({"request_uri":"urn:example:1","expires_in":60})";
+
+class PushedRequestTest : public HttpProviderTest {
+ protected:
+  PushedRequestTest() {
+    Json document = DiscoveryDocument();
+    document["pushed_authorization_request_endpoint"] = kPushUrl;
+    Discover(document);
+  }
+
+  absl::StatusOr<oauth::PushedAuthorization> Push() {
+    oauth::Parameters parameters = {{"client_id", "client"}, {"state", "s"}};
+    return RunBlocking(
+        runtime_, provider_.PushAuthorizationRequest(registration_, std::move(parameters), Soon()));
+  }
+};
+
+TEST_F(PushedRequestTest, GoesToItsEndpointWithTheClientsAuthentication) {
+  http_.Enqueue(kPushUrl, JsonResponse(201, kPushed));
+  ASSERT_OK_AND_ASSIGN(const oauth::PushedAuthorization pushed, Push());
+  EXPECT_EQ(pushed.request_uri, "urn:example:1");
+  EXPECT_EQ(pushed.lifetime, absl::Seconds(60));
+  const auto requests = http_.requests_for(kPushUrl);
+  ASSERT_THAT(requests, SizeIs(1));
+  EXPECT_EQ(requests[0].method, "POST");
+  EXPECT_EQ(requests[0].body, "state=s&client_id=client");
+  EXPECT_THAT(requests[0].headers, Contains(Key("authorization")));
+}
+
+TEST_F(PushedRequestTest, TriesTheNextSecretOnInvalidClientAlone) {
+  http_.Enqueue(kPushUrl, JsonResponse(401, R"({"error":"invalid_client"})"));
+  http_.Enqueue(kPushUrl, JsonResponse(201, kPushed));
+  EXPECT_THAT(Push(), IsOk());
+  http_.Enqueue(kPushUrl, JsonResponse(400, R"({"error":"invalid_request"})"));
+  const auto refused = Push();
+  EXPECT_THAT(refused, FailsWith(Reason::kProviderDenied));
+  EXPECT_THAT(MetadataOf(refused.status()),
+              AllOf(Contains(Pair("error", "invalid_request")), Contains(Pair("provider", "op"))));
+  EXPECT_THAT(http_.requests_for(kPushUrl), SizeIs(3));
+}
+
+TEST_F(PushedRequestTest, NeedsAnEndpoint) {
+  Discover(DiscoveryDocument());
+  EXPECT_THAT(Push(), FailsWith(Reason::kProviderMisconfigured));
+}
+
+TEST_F(HttpProviderTest, VerifiesAuthorizationResponsesWithTheOneAlgorithmOfTheClient) {
+  const SigningKey rsa = SigningKey::Shared(jose::Algorithm::kRS256, "rsa");
+  const SigningKey ec = SigningKey::Shared(jose::Algorithm::kES256, "ec");
+  http_.AnswerWith(kJwksUrl, [text = JwkSetText({rsa.Jwk(), ec.Jwk()})](const auto&) {
+    return JsonResponse(200, text);
+  });
+  const auto verify = [&](const std::string& token, jose::Algorithm algorithm) {
+    return RunBlocking(runtime_,
+                       provider_.VerifyAuthorizationResponse(Secret(token), algorithm, Soon()));
+  };
+  EXPECT_THAT(verify(ec.Sign({{"iss", kIssuer}}), jose::Algorithm::kES256), IsOk());
+  EXPECT_THAT(verify(rsa.Sign({{"iss", kIssuer}}), jose::Algorithm::kES256),
+              FailsWith(Reason::kAlgorithmNotAllowed));
+  // jarm-alg-none
+  EXPECT_THAT(
+      verify(ec.SignWithHeader({{"alg", "none"}}, {{"iss", kIssuer}}), jose::Algorithm::kES256),
+      FailsWith(Reason::kAlgorithmNotAllowed));
+}
+
 }  // namespace
 }  // namespace tokenbroker::provider
