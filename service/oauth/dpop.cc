@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/base64url.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -72,10 +73,11 @@ absl::StatusOr<Secret> MakeDpopProof(const jose::PrivateKey& key, const DpopTarg
 bool AsksForDpopNonce(const HttpAnswer& answer, std::string_view www_authenticate) {
   if (answer.status != 400 && answer.status != 401) return false;
   if (ReadErrorWord(answer.body) == kUseDpopNonce) return true;
-  const std::string challenge =
-      absl::AsciiStrToLower({www_authenticate.data(), www_authenticate.size()});
-  return answer.status == 401 && absl::StrContains(challenge, "dpop") &&
-         absl::StrContains(challenge, "error=\"use_dpop_nonce\"");
+  // The scheme may be one of several (RFC 9110 section 11.6.1).
+  const std::string challenges =
+      absl::StrCat(" ", absl::AsciiStrToLower({www_authenticate.data(), www_authenticate.size()}));
+  return answer.status == 401 && absl::StrContains(challenges, " dpop ") &&
+         absl::StrContains(challenges, "error=\"use_dpop_nonce\"");
 }
 
 }  // namespace tokenbroker::oauth
