@@ -1,6 +1,11 @@
 #include "net/curl_engine.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <utility>
@@ -16,6 +21,25 @@ namespace {
 constexpr absl::Duration kLongestTransfer = absl::Hours(24);
 // Idle connections kept, over all hosts.
 constexpr long kMaxPooledConnections = 128;
+
+// Not so the pipes by which libcurl's resolver thread wakes it, which it closes without a word.
+bool IsOfTheNetwork(curl_socket_t socket) {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  return getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+         (domain == AF_INET || domain == AF_INET6);
+}
+
+// After this nothing can be sent, and what can be read is the end: libcurl sees a dead connection.
+// libcurl owns the socket and closes it.
+void Disable(curl_socket_t socket) {
+  shutdown(socket, SHUT_RDWR);
+  constexpr int kMostReads = 64;  // a peer that does not stop finds the sending side closed anyway
+  std::array<char, 4096> unread;
+  for (int i = 0; i < kMostReads; ++i) {
+    if (recv(socket, unread.data(), unread.size(), MSG_DONTWAIT) <= 0) break;
+  }
+}
 
 std::uint64_t NextTransferId() {
   static std::atomic<std::uint64_t> last = 0;
@@ -113,6 +137,11 @@ void CurlEngine::Add(TransferId id, std::unique_ptr<CurlTransfer> transfer, absl
   deadline.async_wait([self = shared_from_this(), id](asio::error_code cancelled) {
     if (!cancelled) self->Abandon(id, Reason::kDeadlineExceeded, "timeout");
   });
+  curl_easy_setopt(handle, CURLOPT_CLOSESOCKETDATA, this);
+  curl_easy_setopt(
+      handle, CURLOPT_CLOSESOCKETFUNCTION, +[](void* self, curl_socket_t socket) {
+        return static_cast<CurlEngine*>(self)->OnClose(socket);
+      });
   ids_.emplace(handle, id);
   running_.emplace(id, Running{std::move(transfer), std::move(done), std::move(deadline)});
   curl_multi_add_handle(multi_, handle);
@@ -136,6 +165,8 @@ void CurlEngine::AbandonAll() {
 }
 
 void CurlEngine::Act(curl_socket_t socket, int events) {
+  // Transfers take connections from the pool when the timer says so.
+  if (socket == CURL_SOCKET_TIMEOUT) RetireThoseThatSpoke();
   int still_running = 0;
   curl_multi_socket_action(multi_, socket, events, &still_running);
   FinishEnded();
@@ -158,15 +189,32 @@ void CurlEngine::FinishEnded() {
   }
 }
 
+void CurlEngine::RetireThoseThatSpoke() {
+  std::vector<pollfd> sockets;
+  sockets.reserve(idle_.size());
+  for (const curl_socket_t socket : idle_) sockets.push_back({socket, POLLIN, 0});
+  if (sockets.empty() || poll(sockets.data(), sockets.size(), 0) <= 0) return;
+  for (const pollfd& polled : sockets) {
+    if (polled.revents != 0) Disable(polled.fd);
+  }
+}
+
+int CurlEngine::OnClose(curl_socket_t socket) {
+  idle_.erase(socket);
+  return close(socket);
+}
+
 int CurlEngine::OnSocket(curl_socket_t socket, int what) {
   const auto found = watches_.find(socket);
   if (what == CURL_POLL_REMOVE) {
+    if (IsOfTheNetwork(socket)) idle_.insert(socket);
     if (found != watches_.end()) {
       found->second->Release();
       watches_.erase(found);
     }
     return 0;
   }
+  idle_.erase(socket);
   std::shared_ptr<Watch> watch =
       found != watches_.end() ? found->second : std::make_shared<Watch>(strand_, socket);
   if (found == watches_.end()) watches_.emplace(socket, watch);

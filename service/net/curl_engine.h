@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "asio/any_io_executor.hpp"
 #include "asio/cancellation_signal.hpp"
@@ -54,10 +55,14 @@ class CurlEngine : public std::enable_shared_from_this<CurlEngine> {
   // Lets libcurl act on `socket` (or on its timer) and hands over what has ended.
   void Act(curl_socket_t socket, int events);
   void FinishEnded();
+  // Makes pooled connections unusable on which the peer has sent something since the last answer:
+  // libcurl would take it for the answer to the next request.
+  void RetireThoseThatSpoke();
   void Wait(const std::shared_ptr<Watch>& watch);
   void OnReady(const std::shared_ptr<Watch>& watch, int event, bool failed);
 
   int OnSocket(curl_socket_t socket, int what);
+  int OnClose(curl_socket_t socket);
   int OnTimer(long milliseconds);
 
   // Constant after construction.
@@ -70,6 +75,7 @@ class CurlEngine : public std::enable_shared_from_this<CurlEngine> {
   std::unordered_map<TransferId, Running> running_;
   std::unordered_map<CURL*, TransferId> ids_;
   std::unordered_map<curl_socket_t, std::shared_ptr<Watch>> watches_;
+  std::unordered_set<curl_socket_t> idle_;  // open, and of no transfer
   bool shut_down_ = false;
 };
 

@@ -8,6 +8,7 @@
 //   cut: {bytes, reset}  the answer as it is, of which so many bytes arrive before the connection is
 //                        closed, or reset
 //   flood: {head, unit, count}   `head`, then `unit` over and over, as fast as they are taken
+//   leftOver: {bytes, delayMs}   the answer as it is, and these bytes after it on the same connection
 // and, before any of it, `delayMs`, or `when`: a promise to wait for.
 const watched = new WeakSet(); // sockets whose errors are expected
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms).unref(); });
@@ -49,6 +50,7 @@ function cut(socket, answer) {
 
 export async function deliver(response, answer) {
   const { socket } = response;
+  if (!socket) return; // the client is gone already
   if (!watched.has(socket)) socket.on('error', () => {}); // a client that hangs up on a fault is doing right
   watched.add(socket);
   if (answer.delayMs) await pause(answer.delayMs);
@@ -65,7 +67,11 @@ export async function deliver(response, answer) {
   } else if (answer.flood) {
     await flood(socket, answer.flood);
   } else {
-    response.writeHead(answer.status, answer.headers);
+    const { leftOver } = answer;
+    const length = leftOver && { 'content-length': Buffer.byteLength(answer.body) };
+    response.writeHead(answer.status, { ...answer.headers, ...length });
     response.end(answer.body);
+    if (leftOver?.delayMs) await pause(leftOver.delayMs);
+    if (leftOver && !socket.destroyed) socket.write(leftOver.bytes);
   }
 }

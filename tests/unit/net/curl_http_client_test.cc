@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "base/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -343,6 +344,28 @@ TEST_F(CurlHttpClientTest, DoesNotReuseAConnectionWithBytesLeftOver) {
     EXPECT_EQ(response.body.Reveal(), "ok");
   }
   EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(CurlHttpClientTest, DoesNotReuseAConnectionOnWhichThePeerSpokeUnasked) {
+  absl::Notification answered;
+  absl::Notification spoken;
+  {
+    ScriptedServer server([&](ScriptedPeer& peer) {
+      if (peer.ReadHttpRequest().empty()) return;
+      peer.Send(kOk);
+      if (peer.index() > 0) return peer.WaitForClose();
+      answered.WaitForNotification();
+      peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+      spoken.Notify();
+      peer.WaitForClose();
+    });
+    ASSERT_OK(Send(Get(server.Url())));
+    answered.Notify();
+    spoken.WaitForNotification();
+    ASSERT_OK_AND_ASSIGN(const HttpResponse response, Send(Post(server.Url(), "second")));
+    EXPECT_NE(response.body.Reveal(), "evil");
+    EXPECT_EQ(server.connections(), 2);
+  }
 }
 
 TEST_F(CurlHttpClientTest, NeverSendsABodyTwice) {
