@@ -87,8 +87,9 @@ Task<Json> Broker::GetUserInfo(const Asker& asker, std::string grant_id, absl::T
   Secret access_token = (*token)->value.Copy();
   oauth::DpopKey dpop_key = (*token)->dpop_key;
   std::string subject = grant->id_token.subject;
-  co_return co_await client->provider->FetchUserInfo(std::move(access_token), std::move(dpop_key),
-                                                     std::move(subject), deadline);
+  co_return co_await client->provider->FetchUserInfo(client->registration, std::move(access_token),
+                                                     std::move(dpop_key), std::move(subject),
+                                                     deadline);
 }
 
 StatusTask Broker::CheckStore() { return store_.Check(); }

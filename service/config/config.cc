@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "config/client_credentials.h"
 #include "config/client_keys.h"
 #include "config/completion.h"
 #include "config/contradictions.h"
@@ -79,6 +80,7 @@ absl::StatusOr<ParsedText> ParseText(std::string_view text, std::string_view nam
   CheckStore(parsed.config, faults);
   CheckProviders(parsed.config, faults);
   CheckClients(parsed.config, faults);
+  CheckClientAuthentications(parsed.config, faults);
   CheckCallers(parsed.config, faults);
   CheckJwtIssuers(parsed.config, faults);
   CheckSecretSources(parsed.config, faults);
@@ -150,6 +152,7 @@ absl::StatusOr<LoadedConfig> Load(ParsedText parsed, std::string_view name) {
       faults.Add(path, std::string(content.status().message()));
     }
   });
+  if (faults.empty()) CheckClientCredentials(loaded, faults);
   RETURN_IF_ERROR(faults.ToStatus(name));
   return loaded;
 }

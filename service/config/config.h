@@ -48,7 +48,8 @@ absl::StatusOr<v1::Config> ParseConfig(std::string_view text, std::string_view n
 // Errors: as ParseConfig; NOT_FOUND or PERMISSION_DENIED where the file cannot be read.
 absl::StatusOr<v1::Config> CheckConfig(const std::string& path);
 
-// CheckConfig, and reads every secret; sees that every other file named in it can be read.
+// CheckConfig, and reads every secret; sees that every other file named in it can be read, and that
+// the keys and certificates which clients prove themselves with can be used.
 //
 // Errors: as CheckConfig; what is wrong with a file or a secret is a fault at its field.
 absl::StatusOr<LoadedConfig> LoadConfig(const std::string& path);

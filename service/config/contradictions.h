@@ -12,6 +12,7 @@ void CheckServer(const v1::Config& config, Faults& faults);
 void CheckStore(const v1::Config& config, Faults& faults);
 void CheckProviders(const v1::Config& config, Faults& faults);
 void CheckClients(const v1::Config& config, Faults& faults);
+void CheckClientAuthentications(const v1::Config& config, Faults& faults);
 void CheckCallers(const v1::Config& config, Faults& faults);
 void CheckJwtIssuers(const v1::Config& config, Faults& faults);
 void CheckSecretSources(const v1::Config& config, Faults& faults);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "absl/strings/ascii.h"
+
 namespace tokenbroker::config {
 namespace {
 
@@ -67,6 +69,13 @@ absl::Status Faults::ToStatus(std::string_view name) const {
     text += "\nand " + std::to_string(sorted.size() - kMaxReported) + " more";
   }
   return absl::InvalidArgumentError(text);
+}
+
+std::string FaultText(const absl::Status& status) {
+  std::string text(status.message());
+  if (!text.empty()) text[0] = absl::ascii_tolower(static_cast<unsigned char>(text[0]));
+  if (text.ends_with('.')) text.pop_back();
+  return text;
 }
 
 }  // namespace tokenbroker::config

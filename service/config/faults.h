@@ -65,4 +65,7 @@ class Faults {
   std::set<std::string> paths_;
 };
 
+// The message of another layer's error as a fault's: "the private key is not in PEM".
+std::string FaultText(const absl::Status& status);
+
 }  // namespace tokenbroker::config

@@ -6,6 +6,8 @@
 #include "config/durations.h"
 #include "config/names.h"
 #include "config/uri.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
 #include "google/protobuf/repeated_ptr_field.h"
 
 namespace tokenbroker::config {
@@ -29,6 +31,18 @@ void CheckScheme(const std::string& url, bool allow_loopback_http, const std::st
                        FieldPath(element, "allow_loopback_http") + ": true");
 }
 
+// CheckScheme for every URL among the fields of `urls`, which stands at `path`.
+void CheckSchemes(const google::protobuf::Message& urls, const v1::Provider& provider,
+                  const std::string& path, const std::string& element, Faults& faults) {
+  const auto& description = *urls.GetDescriptor();
+  for (int i = 0; i < description.field_count(); ++i) {
+    const auto& field = *description.field(i);
+    if (field.cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_STRING) continue;
+    CheckScheme(urls.GetReflection()->GetString(urls, &field), provider.allow_loopback_http(),
+                FieldPath(path, field.name()), element, faults);
+  }
+}
+
 void CheckEndpoints(const v1::Provider& provider, const std::string& path, Faults& faults) {
   if (provider.discovery() && provider.has_endpoints()) {
     faults.Add(path + ".endpoints", "contradicts discovery; remove it, or set discovery: false");
@@ -39,13 +53,9 @@ void CheckEndpoints(const v1::Provider& provider, const std::string& path, Fault
                         "is required with discovery: false");
     return;
   }
-  const v1::ProviderEndpoints& endpoints = provider.endpoints();
-  const auto& description = *endpoints.GetDescriptor();
-  for (int i = 0; i < description.field_count(); ++i) {
-    const auto& field = *description.field(i);
-    CheckScheme(endpoints.GetReflection()->GetString(endpoints, &field),
-                provider.allow_loopback_http(), path + ".endpoints." + field.name(), path, faults);
-  }
+  CheckSchemes(provider.endpoints(), provider, path + ".endpoints", path, faults);
+  const v1::MtlsEndpointAliases& aliases = provider.endpoints().mtls_endpoint_aliases();
+  CheckSchemes(aliases, provider, path + ".endpoints.mtls_endpoint_aliases", path, faults);
 }
 
 void CheckTrustedHosts(const v1::Provider& provider, const std::string& path, Faults& faults) {

@@ -242,6 +242,8 @@ void CurlTransfer::ConfigureTls() {
   if (request_.tls.client_certificate) {
     Set(CURLOPT_SSLCERT, request_.tls.client_certificate->certificate_file.c_str());
     Set(CURLOPT_SSLKEY, request_.tls.client_certificate->key_file.c_str());
+    // Without one, OpenSSL would ask on the terminal for the passphrase of an encrypted key.
+    Set(CURLOPT_KEYPASSWD, "");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,8 +24,8 @@ Secret FormEncode(std::string_view text);
 class FormWriter {
  public:
   FormWriter() = default;
-  FormWriter(const FormWriter&) = delete;
-  FormWriter& operator=(const FormWriter&) = delete;
+  FormWriter(FormWriter&& other) noexcept : text_(std::exchange(other.text_, {})) {}
+  FormWriter& operator=(FormWriter&&) = delete;
   ~FormWriter() { WipeString(text_); }
 
   void Add(std::string_view name, std::string_view value);

@@ -96,15 +96,44 @@ constexpr std::array<OptionalEndpoint, 5> kOptionalEndpoints = {{
      &ProviderMetadata::pushed_authorization_request_endpoint},
 }};
 
+struct Alias {
+  std::string_view member;
+  std::optional<std::string> MtlsEndpointAliases::* endpoint;
+};
+constexpr std::array<Alias, 5> kAliases = {{
+    {"token_endpoint", &MtlsEndpointAliases::token_endpoint},
+    {"userinfo_endpoint", &MtlsEndpointAliases::userinfo_endpoint},
+    {"revocation_endpoint", &MtlsEndpointAliases::revocation_endpoint},
+    {"introspection_endpoint", &MtlsEndpointAliases::introspection_endpoint},
+    {"pushed_authorization_request_endpoint",
+     &MtlsEndpointAliases::pushed_authorization_request_endpoint},
+}};
+
+absl::StatusOr<MtlsEndpointAliases> ReadAliases(const Json& document, HttpScheme scheme) {
+  constexpr std::string_view kMember = "mtls_endpoint_aliases";
+  MtlsEndpointAliases aliases;
+  const Json* const value = Find(document, kMember);
+  if (value == nullptr) return aliases;
+  if (!value->is_object()) return Misconfigured(kMember);
+  for (const auto& [member, endpoint] : kAliases) {
+    auto url = ReadEndpoint(*value, member, scheme);
+    if (!url.ok()) return Misconfigured(std::string(kMember).append(".").append(member));
+    aliases.*endpoint = *std::move(url);
+  }
+  return aliases;
+}
+
 struct List {
   std::string_view member;
   std::vector<std::string> ProviderMetadata::* values;
 };
-constexpr std::array<List, 6> kLists = {{
+constexpr std::array<List, 7> kLists = {{
     {"response_types_supported", &ProviderMetadata::response_types_supported},
     {"response_modes_supported", &ProviderMetadata::response_modes_supported},
     {"token_endpoint_auth_methods_supported",
      &ProviderMetadata::token_endpoint_auth_methods_supported},
+    {"token_endpoint_auth_signing_alg_values_supported",
+     &ProviderMetadata::token_endpoint_auth_signing_alg_values_supported},
     {"id_token_signing_alg_values_supported",
      &ProviderMetadata::id_token_signing_alg_values_supported},
     {"dpop_signing_alg_values_supported", &ProviderMetadata::dpop_signing_alg_values_supported},
@@ -145,11 +174,15 @@ absl::StatusOr<ProviderMetadata> ParseProviderMetadata(std::string_view json,
   for (const auto& [member, endpoint] : kOptionalEndpoints) {
     ASSIGN_OR_RETURN(metadata.*endpoint, ReadEndpoint(*document, member, scheme));
   }
+  ASSIGN_OR_RETURN(metadata.mtls_endpoint_aliases, ReadAliases(*document, scheme));
   for (const auto& [member, flag] : kFlags) {
     ASSIGN_OR_RETURN(metadata.*flag, ReadFlag(*document, member));
   }
   for (const auto& [member, values] : kLists) {
     ASSIGN_OR_RETURN(metadata.*values, ReadList(*document, member));
+  }
+  if (metadata.token_endpoint_auth_methods_supported.empty()) {
+    metadata.token_endpoint_auth_methods_supported = {"client_secret_basic"};
   }
   RETURN_IF_ERROR(CheckSigningAlgorithms(metadata.id_token_signing_alg_values_supported));
   return metadata;

@@ -1,8 +1,5 @@
 #include "oauth/token_request.h"
 
-#include "base/base64url.h"
-#include "oauth/form.h"
-
 namespace tokenbroker::oauth {
 namespace {
 
@@ -43,69 +40,29 @@ void AddGrant(const AuthorizationGrant& grant, FormWriter& form) {
              grant);
 }
 
-Secret BasicCredentials(std::string_view client_id, const Secret& secret) {
-  const Secret encoded_id = FormEncode(client_id);
-  const Secret encoded_secret = FormEncode(secret.Reveal());
-  std::string pair;
-  pair.reserve(encoded_id.size() + 1 + encoded_secret.size());
-  pair.append(encoded_id.Reveal()).append(":").append(encoded_secret.Reveal());
-  std::string encoded = Base64Encode(pair);
-  WipeString(pair);
-  std::string value;
-  value.reserve(6 + encoded.size());
-  value.append("Basic ").append(encoded);
-  WipeString(encoded);
-  return Secret::Take(std::move(value));
-}
-
-// Exactly one way of authentication, in the headers or in the body.
-EncodedRequest Finish(FormWriter& form, std::string_view client_id,
-                      const ClientAuthentication& authentication) {
-  EncodedRequest request;
-  request.headers.emplace_back("Accept", Secret("application/json"));
-  std::visit(Overloaded{
-                 [&](const ClientSecretBasic& basic) {
-                   request.headers.emplace_back("Authorization",
-                                                BasicCredentials(client_id, basic.secret));
-                 },
-                 [&](const ClientSecretPost& post) {
-                   form.Add("client_id", client_id);
-                   form.Add("client_secret", post.secret.Reveal());
-                 },
-                 [&](const NoAuthentication&) { form.Add("client_id", client_id); },
-             },
-             authentication);
-  request.body = std::move(form).Finish();
-  return request;
-}
-
 }  // namespace
 
-EncodedRequest EncodeTokenRequest(const AuthorizationGrant& grant, std::string_view client_id,
-                                  const ClientAuthentication& authentication) {
+FormWriter TokenRequestForm(const AuthorizationGrant& grant) {
   FormWriter form;
   AddGrant(grant, form);
-  return Finish(form, client_id, authentication);
+  return form;
 }
 
-EncodedRequest EncodePushedAuthorizationRequest(const Parameters& parameters,
-                                                std::string_view client_id,
-                                                const ClientAuthentication& authentication) {
+FormWriter PushedAuthorizationForm(const Parameters& parameters, std::string_view client_id,
+                                   const ClientAuthentication& authentication) {
   FormWriter form;
   for (const Parameter& parameter : parameters) {
     if (parameter.name != "client_id") form.Add(parameter.name, parameter.value);
   }
   if (std::holds_alternative<ClientSecretBasic>(authentication)) form.Add("client_id", client_id);
-  return Finish(form, client_id, authentication);
+  return form;
 }
 
-EncodedRequest EncodeRevocationRequest(const Secret& token, std::string_view token_type_hint,
-                                       std::string_view client_id,
-                                       const ClientAuthentication& authentication) {
+FormWriter RevocationRequestForm(const Secret& token, std::string_view token_type_hint) {
   FormWriter form;
   form.Add("token", token.Reveal());
   form.Add("token_type_hint", token_type_hint);
-  return Finish(form, client_id, authentication);
+  return form;
 }
 
 }  // namespace tokenbroker::oauth

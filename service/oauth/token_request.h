@@ -1,16 +1,17 @@
 // The token request: a grant and a client authentication, composed, never multiplied
-// (RFC 6749 sections 2.3.1, 4.1.3, 4.4.2, 6).
+// (RFC 6749 sections 4.1.3, 4.4.2, 6).
 #pragma once
 
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
 #include "base/secret.h"
 #include "oauth/authorization_request.h"
+#include "oauth/client_authentication.h"
+#include "oauth/form.h"
 #include "oauth/scopes.h"
 
 namespace tokenbroker::oauth {
@@ -34,36 +35,16 @@ struct ClientCredentials {
 };
 using AuthorizationGrant = std::variant<AuthorizationCode, RefreshToken, ClientCredentials>;
 
-struct ClientSecretBasic {
-  Secret secret;
-};
-struct ClientSecretPost {
-  Secret secret;
-};
-struct NoAuthentication {};  // a public client: PKCE alone
-using ClientAuthentication = std::variant<ClientSecretBasic, ClientSecretPost, NoAuthentication>;
+// The form of a token request, without the client's authentication (see Authenticate).
+FormWriter TokenRequestForm(const AuthorizationGrant& grant);
 
-// What goes into the HTTP request: headers besides the content type (`Accept`, and `Authorization`
-// for ClientSecretBasic), and the form body.
-struct EncodedRequest {
-  std::vector<std::pair<std::string, Secret>> headers;
-  Secret body;
-};
+// The same of an authorization request by POST (RFC 9126 section 2.1), such that with
+// `authentication` the `client_id` is in the body once.
+FormWriter PushedAuthorizationForm(const Parameters& parameters, std::string_view client_id,
+                                   const ClientAuthentication& authentication);
 
-// Form-encodes the grant with the client's authentication. Basic credentials are form-encoded
-// before base64, with `A-Z a-z 0-9 - . _` left as they are (RFC 6749 section 2.3.1 and appendix B).
-EncodedRequest EncodeTokenRequest(const AuthorizationGrant& grant, std::string_view client_id,
-                                  const ClientAuthentication& authentication);
-
-// RFC 9126 section 2.1: an authorization request by POST. `client_id` is in the body whatever the
-// authentication, once.
-EncodedRequest EncodePushedAuthorizationRequest(const Parameters& parameters,
-                                                std::string_view client_id,
-                                                const ClientAuthentication& authentication);
-
-// RFC 7009 section 2.1. `token_type_hint` is `refresh_token` or `access_token`.
-EncodedRequest EncodeRevocationRequest(const Secret& token, std::string_view token_type_hint,
-                                       std::string_view client_id,
-                                       const ClientAuthentication& authentication);
+// The same of a revocation request (RFC 7009 section 2.1). `token_type_hint` is `refresh_token` or
+// `access_token`.
+FormWriter RevocationRequestForm(const Secret& token, std::string_view token_type_hint);
 
 }  // namespace tokenbroker::oauth

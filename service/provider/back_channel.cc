@@ -13,20 +13,6 @@ namespace {
 // What a caller is told to wait where the provider said nothing itself.
 constexpr absl::Duration kRetryAfter = absl::Seconds(1);
 
-HttpRequest Copy(const HttpRequest& request) {
-  HttpRequest copy;
-  copy.method = request.method;
-  copy.url = request.url;
-  for (const HttpHeader& header : request.headers) {
-    copy.headers.push_back({header.name, header.value.Copy()});
-  }
-  copy.body = request.body.Copy();
-  copy.deadline = request.deadline;
-  copy.limits = request.limits;
-  copy.tls = request.tls;
-  return copy;
-}
-
 bool HasCause(const absl::Status& status, std::string_view cause) {
   const ErrorMetadata metadata = MetadataOf(status);
   const auto found = metadata.find("cause");
@@ -59,22 +45,38 @@ absl::Status Translate(absl::Status status, bool is_callers_deadline) {
 
 }  // namespace
 
+oauth::HttpAnswer AnswerOf(const HttpResponse& response) {
+  return {.status = response.status,
+          .content_type = response.Header("content-type").value_or(""),
+          .body = response.body.Reveal(),
+          .retry_after = response.Header("retry-after")};
+}
+
 BackChannel::BackChannel(std::shared_ptr<HttpClient> http, const Clock& clock,
                          BackChannelOptions options)
     : http_(std::move(http)), clock_(clock), options_(std::move(options)) {}
 
-Task<HttpResponse> BackChannel::Exchange(HttpRequest request, absl::Time deadline) const {
+Task<HttpResponse> BackChannel::Exchange(std::function<absl::StatusOr<HttpRequest>()> make,
+                                         absl::Time deadline) const {
   const absl::Time timeout_at = clock_.Now() + options_.timeout;
-  request.deadline = std::min(deadline, timeout_at);
-  request.limits = options_.limits;
-  request.tls = options_.tls;
-  HttpRequest repetition = Copy(request);
-  absl::StatusOr<HttpResponse> response = co_await http_->Send(std::move(request));
-  if (!response.ok() && MayBeRepeated(response.status()) && clock_.Now() < repetition.deadline) {
-    response = co_await http_->Send(std::move(repetition));
+  const absl::Time give_up_at = std::min(deadline, timeout_at);
+  absl::StatusOr<HttpRequest> request = make();
+  if (!request.ok()) co_return Delivered(request.status(), Delivery::kNotSent);
+  absl::StatusOr<HttpResponse> response = co_await Send(*std::move(request), give_up_at);
+  if (!response.ok() && MayBeRepeated(response.status()) && clock_.Now() < give_up_at) {
+    request = make();
+    if (!request.ok()) co_return Delivered(request.status(), Delivery::kNotSent);
+    response = co_await Send(*std::move(request), give_up_at);
   }
   if (!response.ok()) co_return Translate(response.status(), deadline <= timeout_at);
   co_return response;
+}
+
+Task<HttpResponse> BackChannel::Send(HttpRequest request, absl::Time deadline) const {
+  request.deadline = deadline;
+  request.limits = options_.limits;
+  request.tls.ca_file = options_.tls.ca_file;
+  return http_->Send(std::move(request));
 }
 
 }  // namespace tokenbroker::provider

@@ -1,24 +1,23 @@
-// Which of a client's authentications a provider's token endpoint takes.
+// Which of a client's authentications a provider takes.
 #pragma once
 
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "oauth/client_authentication.h"
 #include "oauth/provider_metadata.h"
-#include "oauth/token_request.h"
 #include "provider/provider.h"
 
 namespace tokenbroker::provider {
 
-// The name of the method in OIDC Core section 9.
-std::string_view MethodName(const oauth::ClientAuthentication& authentication);
-
-// Those of `registration`, in its order, that `token_endpoint_auth_methods_supported` names; all of
-// them where the metadata does not say. A public client's `none` is always taken: few providers
-// list it. The pointers live as long as `registration`; there is at least one.
+// Those of `registration`, in its order, whose method `token_endpoint_auth_methods_supported` names
+// and whose algorithm `token_endpoint_auth_signing_alg_values_supported` names; an empty list takes
+// all. A public client's `none` is always taken: few providers list it. What holds for the token
+// endpoint holds for the others too. The pointers live as long as `registration`; there is at least
+// one.
 //
-// Errors: PROVIDER_MISCONFIGURED with metadata `method` where none is left.
+// Errors: PROVIDER_MISCONFIGURED where none is left, with what is configured (metadata `method`,
+// `algorithm`) and what the provider offers (`member`, `supported`).
 absl::StatusOr<std::vector<const oauth::ClientAuthentication*>> UsableAuthentications(
     const Registration& registration, const oauth::ProviderMetadata& metadata);
 

@@ -71,9 +71,9 @@ Task<HttpResponse> DocumentFetcher::Fetch(std::string url) const {
   const absl::Time retry_until = clock_.Now() + options_.timeout;
   absl::Duration pause = options_.pause * (1 + RandomFraction());
   for (int retries = 0;; ++retries, pause *= 2) {
-    HttpRequest request = GetRequest(url);
+    auto make = [&url]() -> absl::StatusOr<HttpRequest> { return GetRequest(url); };
     CO_ASSIGN_OR_RETURN(HttpResponse response,
-                        co_await channel_.Exchange(std::move(request), absl::InfiniteFuture()));
+                        co_await channel_.Exchange(make, absl::InfiniteFuture()));
     if (response.status == 200) co_return response;
     const absl::Time now = clock_.Now();
     if (!IsPassing(response) || retries == options_.max_retries || now + pause >= retry_until) {

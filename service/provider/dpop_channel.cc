@@ -5,7 +5,6 @@
 
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "provider/delivery.h"
 
 namespace tokenbroker::provider {
 namespace {
@@ -37,10 +36,13 @@ absl::StatusOr<HttpRequest> DpopChannel::Make(const Request& request) const {
 Task<HttpResponse> DpopChannel::Exchange(Request request, absl::Time deadline) const {
   bool repeated = false;
   while (true) {
-    auto made = Make(request);
-    if (!made.ok()) co_return Delivered(made.status(), Delivery::kNotSent);
-    const std::string url = made->url;
-    auto response = co_await channel_.Exchange(*std::move(made), deadline);
+    std::string url;
+    const auto make = [&]() -> absl::StatusOr<HttpRequest> {
+      ASSIGN_OR_RETURN(HttpRequest made, Make(request));
+      url = made.url;
+      return made;
+    };
+    auto response = co_await channel_.Exchange(make, deadline);
     if (!response.ok() || !request.key) co_return response;
     const bool has_nonce = nonces_.Remember(url, *response);
     if (repeated || !has_nonce || !AsksForNonce(*response)) co_return response;

@@ -20,22 +20,30 @@ std::string HostOf(std::string_view url) {
   return absl::AsciiStrToLower(absl::string_view(parts->host.data(), parts->host.size()));
 }
 
-using Endpoints = std::array<std::pair<std::string_view, const std::string*>, 8>;
+using Endpoints = std::array<std::pair<std::string_view, const std::string*>, 13>;
 
 const std::string* PointerTo(const std::optional<std::string>& url) {
   return url ? &*url : nullptr;
 }
 
 Endpoints EndpointsOf(const oauth::ProviderMetadata& metadata) {
-  return {{{"authorization_endpoint", &metadata.authorization_endpoint},
-           {"token_endpoint", &metadata.token_endpoint},
-           {"jwks_uri", &metadata.jwks_uri},
-           {"userinfo_endpoint", PointerTo(metadata.userinfo_endpoint)},
-           {"revocation_endpoint", PointerTo(metadata.revocation_endpoint)},
-           {"introspection_endpoint", PointerTo(metadata.introspection_endpoint)},
-           {"end_session_endpoint", PointerTo(metadata.end_session_endpoint)},
-           {"pushed_authorization_request_endpoint",
-            PointerTo(metadata.pushed_authorization_request_endpoint)}}};
+  const oauth::MtlsEndpointAliases& aliases = metadata.mtls_endpoint_aliases;
+  return {
+      {{"authorization_endpoint", &metadata.authorization_endpoint},
+       {"token_endpoint", &metadata.token_endpoint},
+       {"jwks_uri", &metadata.jwks_uri},
+       {"userinfo_endpoint", PointerTo(metadata.userinfo_endpoint)},
+       {"revocation_endpoint", PointerTo(metadata.revocation_endpoint)},
+       {"introspection_endpoint", PointerTo(metadata.introspection_endpoint)},
+       {"end_session_endpoint", PointerTo(metadata.end_session_endpoint)},
+       {"pushed_authorization_request_endpoint",
+        PointerTo(metadata.pushed_authorization_request_endpoint)},
+       {"mtls_endpoint_aliases.token_endpoint", PointerTo(aliases.token_endpoint)},
+       {"mtls_endpoint_aliases.userinfo_endpoint", PointerTo(aliases.userinfo_endpoint)},
+       {"mtls_endpoint_aliases.revocation_endpoint", PointerTo(aliases.revocation_endpoint)},
+       {"mtls_endpoint_aliases.introspection_endpoint", PointerTo(aliases.introspection_endpoint)},
+       {"mtls_endpoint_aliases.pushed_authorization_request_endpoint",
+        PointerTo(aliases.pushed_authorization_request_endpoint)}}};
 }
 
 }  // namespace

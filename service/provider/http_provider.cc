@@ -9,7 +9,6 @@
 #include "jose/jws.h"
 #include "oauth/userinfo.h"
 #include "provider/bounded_http_client.h"
-#include "provider/client_authentications.h"
 #include "provider/delivery.h"
 #include "provider/signing_algorithms.h"
 
@@ -46,18 +45,6 @@ Task<std::string> JwksUriOf(std::shared_ptr<MetadataSource> source) {
   co_return metadata->jwks_uri;
 }
 
-HttpRequest FormPost(std::string url, oauth::EncodedRequest encoded) {
-  HttpRequest request;
-  request.method = "POST";
-  request.url = std::move(url);
-  request.headers.push_back({"Content-Type", Secret("application/x-www-form-urlencoded")});
-  for (auto& [name, value] : encoded.headers) {
-    request.headers.push_back({std::move(name), std::move(value)});
-  }
-  request.body = std::move(encoded.body);
-  return request;
-}
-
 oauth::TokenType TypeOf(const oauth::DpopKey& key) {
   return key ? oauth::TokenType::kDpop : oauth::TokenType::kBearer;
 }
@@ -71,25 +58,25 @@ Secret CredentialsOf(const Secret& access_token, oauth::TokenType type) {
   return Secret::Take(std::move(credentials));
 }
 
-// Views into `response`.
-oauth::HttpAnswer AnswerOf(const HttpResponse& response) {
-  return {.status = response.status,
-          .content_type = response.Header("content-type").value_or(""),
-          .body = response.body.Reveal(),
-          .retry_after = response.Header("retry-after")};
+// The access token alone proves what may be told, with the certificate that it may be bound to
+// (RFC 8705 section 3).
+absl::StatusOr<HttpRequest> UserInfoRequest(const oauth::ProviderMetadata& metadata,
+                                            const oauth::ClientAuthentication& authentication,
+                                            const Secret& access_token, oauth::TokenType type) {
+  ASSIGN_OR_RETURN(const std::string_view url,
+                   EndpointUrl(metadata, Endpoint::kUserInfo, authentication));
+  HttpRequest request;
+  request.url = url;
+  request.headers.push_back({"Accept", Secret("application/json")});
+  request.headers.push_back({"Authorization", CredentialsOf(access_token, type)});
+  request.tls.client_certificate = CertificateOf(authentication);
+  return request;
 }
 
 // An answer's error. One that says success without being readable leaves open what was done.
 absl::Status Answered(absl::Status status, const HttpResponse& response) {
   const bool is_success = response.status >= 200 && response.status < 300;
   return Delivered(std::move(status), is_success ? Delivery::kUnknown : Delivery::kAnswered);
-}
-
-bool RejectsAuthentication(const absl::Status& status) {
-  if (!HasReason(status, Reason::kProviderRejectedClient)) return false;
-  const ErrorMetadata metadata = MetadataOf(status);
-  const auto error = metadata.find("error");
-  return error != metadata.end() && error->second == "invalid_client";
 }
 
 }  // namespace
@@ -104,6 +91,7 @@ HttpProvider::HttpProvider(Runtime& runtime, HttpClient& http, const Clock& cloc
                 .limits = {.max_body_bytes = options_.max_response_bytes},
                 .tls = options_.tls}),
       dpop_channel_(channel_, clock),
+      client_channel_(dpop_channel_, clock, options_.assertion_audience),
       metadata_(MetadataSource::Create(runtime, http_, clock, log, MetadataOptions(options_))),
       keys_(KeySource::Create(
           runtime, http_, clock, log, [source = metadata_] { return JwksUriOf(source); },
@@ -158,24 +146,16 @@ Task<oauth::PushedAuthorization> HttpProvider::SendPushedRequest(const Registrat
                               {{"member", "pushed_authorization_request_endpoint"}}),
                         Delivery::kNotSent);
   }
-  // RFC 9126 section 2: authenticated as at the token endpoint.
-  const auto authentications = UsableAuthentications(registration, *metadata);
-  if (!authentications.ok()) {
-    co_return Delivered(authentications.status(), Delivery::kNotSent);
-  }
-  absl::Status rejection;
-  for (const oauth::ClientAuthentication* authentication : *authentications) {
-    HttpRequest request = FormPost(*metadata->pushed_authorization_request_endpoint,
-                                   oauth::EncodePushedAuthorizationRequest(
-                                       parameters, registration.client_id, *authentication));
-    CO_ASSIGN_OR_RETURN(const HttpResponse response,
-                        co_await channel_.Exchange(std::move(request), deadline));
-    auto pushed = oauth::ParsePushedAuthorization(AnswerOf(response), clock_.Now());
-    if (pushed.ok()) co_return pushed;
-    rejection = Answered(pushed.status(), response);
-    if (!RejectsAuthentication(rejection)) break;
-  }
-  co_return rejection;
+  const auto make_form = [&](const oauth::ClientAuthentication& authentication) {
+    return oauth::PushedAuthorizationForm(parameters, registration.client_id, authentication);
+  };
+  ClientRequest request{.endpoint = Endpoint::kPushedAuthorizationRequest, .make_form = make_form};
+  CO_ASSIGN_OR_RETURN(
+      const HttpResponse response,
+      co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
+  auto pushed = oauth::ParsePushedAuthorization(AnswerOf(response), clock_.Now());
+  if (!pushed.ok()) co_return Answered(pushed.status(), response);
+  co_return pushed;
 }
 
 Task<oauth::TokenResponse> HttpProvider::RequestToken(const Registration& registration,
@@ -193,28 +173,21 @@ Task<oauth::TokenResponse> HttpProvider::SendTokenRequest(const Registration& re
                                                           oauth::DpopKey dpop_key,
                                                           absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
-  const auto authentications = UsableAuthentications(registration, *metadata);
-  if (!authentications.ok()) {
-    co_return Delivered(authentications.status(), Delivery::kNotSent);
-  }
-  absl::Status rejection;
-  for (const oauth::ClientAuthentication* authentication : *authentications) {
-    const auto make = [&]() -> absl::StatusOr<HttpRequest> {
-      return FormPost(metadata->token_endpoint,
-                      oauth::EncodeTokenRequest(grant, registration.client_id, *authentication));
-    };
-    DpopChannel::Request request{.make = make, .key = dpop_key};
-    CO_ASSIGN_OR_RETURN(const HttpResponse response,
-                        co_await dpop_channel_.Exchange(std::move(request), deadline));
-    auto tokens = oauth::ParseTokenResponse(AnswerOf(response), options_.token_response_rules,
-                                            clock_.Now(), TypeOf(dpop_key));
-    if (tokens.ok()) co_return tokens;
-    rejection = Answered(tokens.status(), response);
-    // A code is sent once: a provider may take the second use for an attack (RFC 6749 4.1.2).
-    if (std::holds_alternative<oauth::AuthorizationCode>(grant)) break;
-    if (!RejectsAuthentication(rejection)) break;
-  }
-  co_return rejection;
+  // A code is sent once: a provider may take the second use for an attack (RFC 6749 4.1.2).
+  const bool is_code = std::holds_alternative<oauth::AuthorizationCode>(grant);
+  const oauth::TokenType type = TypeOf(dpop_key);
+  ClientRequest request{
+      .endpoint = Endpoint::kToken,
+      .make_form = [&grant](const auto&) { return oauth::TokenRequestForm(grant); },
+      .attempts = is_code ? Attempts::kOne : Attempts::kEachAuthentication,
+      .dpop_key = std::move(dpop_key)};
+  CO_ASSIGN_OR_RETURN(
+      const HttpResponse response,
+      co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
+  auto tokens = oauth::ParseTokenResponse(AnswerOf(response), options_.token_response_rules,
+                                          clock_.Now(), type);
+  if (!tokens.ok()) co_return Answered(tokens.status(), response);
+  co_return tokens;
 }
 
 StatusTask HttpProvider::Revoke(const Registration& registration, Secret token,
@@ -226,51 +199,43 @@ StatusTask HttpProvider::Revoke(const Registration& registration, Secret token,
 StatusTask HttpProvider::SendRevocation(const Registration& registration, Secret token,
                                         std::string token_type_hint, absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
-  if (!metadata->revocation_endpoint) {
-    co_return Delivered(Error(Reason::kOperationNotSupported, {{"operation", "revocation"}}),
-                        Delivery::kNotSent);
-  }
-  absl::Status outcome = Error(Reason::kProviderMisconfigured);
-  for (const oauth::ClientAuthentication& authentication : registration.authentications) {
-    HttpRequest request =
-        FormPost(*metadata->revocation_endpoint,
-                 oauth::EncodeRevocationRequest(token, token_type_hint, registration.client_id,
-                                                authentication));
-    CO_ASSIGN_OR_RETURN(const HttpResponse response,
-                        co_await channel_.Exchange(std::move(request), deadline));
-    outcome = Answered(oauth::CheckEmptyAnswer(AnswerOf(response), clock_.Now()), response);
-    if (!RejectsAuthentication(outcome)) break;
-  }
-  co_return outcome;
+  const auto make_form = [&token, &token_type_hint](const oauth::ClientAuthentication&) {
+    return oauth::RevocationRequestForm(token, token_type_hint);
+  };
+  ClientRequest request{.endpoint = Endpoint::kRevocation, .make_form = make_form};
+  CO_ASSIGN_OR_RETURN(
+      const HttpResponse response,
+      co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
+  co_return Answered(oauth::CheckEmptyAnswer(AnswerOf(response), clock_.Now()), response);
 }
 
-Task<Json> HttpProvider::FetchUserInfo(Secret access_token, oauth::DpopKey dpop_key,
-                                       std::string subject, absl::Time deadline) {
-  auto claims = co_await SendUserInfoRequest(std::move(access_token), std::move(dpop_key),
-                                             std::move(subject), deadline);
+Task<Json> HttpProvider::FetchUserInfo(const Registration& registration, Secret access_token,
+                                       oauth::DpopKey dpop_key, std::string subject,
+                                       absl::Time deadline) {
+  auto claims = co_await SendUserInfoRequest(registration, std::move(access_token),
+                                             std::move(dpop_key), std::move(subject), deadline);
   if (!claims.ok()) co_return Named(claims.status());
   co_return claims;
 }
 
-Task<Json> HttpProvider::SendUserInfoRequest(Secret access_token, oauth::DpopKey dpop_key,
-                                             std::string subject, absl::Time deadline) {
+Task<Json> HttpProvider::SendUserInfoRequest(const Registration& registration, Secret access_token,
+                                             oauth::DpopKey dpop_key, std::string subject,
+                                             absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
-  if (!metadata->userinfo_endpoint) {
-    co_return Delivered(Error(Reason::kOperationNotSupported, {{"operation", "userinfo"}}),
-                        Delivery::kNotSent);
+  absl::StatusOr<HttpResponse> response = Error(Reason::kInternal);
+  for (const oauth::ClientAuthentication& authentication : registration.authentications) {
+    const auto make = [&] {
+      return UserInfoRequest(*metadata, authentication, access_token, TypeOf(dpop_key));
+    };
+    DpopChannel::Request request{.make = make, .key = dpop_key, .access_token = &access_token};
+    response = co_await dpop_channel_.Exchange(std::move(request), deadline);
+    if (!response.ok()) co_return response.status();
+    // A token that is bound to another of the client's certificates is refused with this one.
+    if (response->status != 401 || !CertificateOf(authentication)) break;
   }
-  const auto make = [&]() -> absl::StatusOr<HttpRequest> {
-    HttpRequest made;
-    made.url = *metadata->userinfo_endpoint;
-    made.headers.push_back({"Accept", Secret("application/json")});
-    made.headers.push_back({"Authorization", CredentialsOf(access_token, TypeOf(dpop_key))});
-    return made;
-  };
-  DpopChannel::Request request{.make = make, .key = dpop_key, .access_token = &access_token};
-  CO_ASSIGN_OR_RETURN(const HttpResponse response,
-                      co_await dpop_channel_.Exchange(std::move(request), deadline));
-  auto claims = oauth::ParseUserInfo(AnswerOf(response), subject, clock_.Now());
-  if (!claims.ok()) co_return Answered(claims.status(), response);
+  if (!response.ok()) co_return response.status();
+  auto claims = oauth::ParseUserInfo(AnswerOf(*response), subject, clock_.Now());
+  if (!claims.ok()) co_return Answered(claims.status(), *response);
   co_return claims;
 }
 

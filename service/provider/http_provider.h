@@ -13,6 +13,7 @@
 #include "net/tls.h"
 #include "oauth/token_response.h"
 #include "provider/back_channel.h"
+#include "provider/client_channel.h"
 #include "provider/dpop_channel.h"
 #include "provider/key_source.h"
 #include "provider/metadata_source.h"
@@ -53,6 +54,7 @@ struct HttpProviderOptions {
   // Requests to this provider at a time, beyond which calls fail with LIMIT_REACHED. Default: 256.
   int max_in_flight = 256;
   TlsClientOptions tls = {};
+  AssertionAudience assertion_audience = AssertionAudience::kIssuer;
 };
 
 // Thread-safe. Nothing is fetched until the first use, so that a broker starts while its providers
@@ -91,7 +93,8 @@ class HttpProvider final : public Provider {
   StatusTask Revoke(const Registration& registration, Secret token, std::string token_type_hint,
                     absl::Time deadline) override;
 
-  Task<Json> FetchUserInfo(Secret access_token, oauth::DpopKey dpop_key, std::string subject,
+  Task<Json> FetchUserInfo(const Registration& registration, Secret access_token,
+                           oauth::DpopKey dpop_key, std::string subject,
                            absl::Time deadline) override;
 
  private:
@@ -104,8 +107,8 @@ class HttpProvider final : public Provider {
                                                      absl::Time deadline);
   StatusTask SendRevocation(const Registration& registration, Secret token,
                             std::string token_type_hint, absl::Time deadline);
-  Task<Json> SendUserInfoRequest(Secret access_token, oauth::DpopKey dpop_key, std::string subject,
-                                 absl::Time deadline);
+  Task<Json> SendUserInfoRequest(const Registration& registration, Secret access_token,
+                                 oauth::DpopKey dpop_key, std::string subject, absl::Time deadline);
   Task<jose::Jwt> Verify(Secret token, absl::Time deadline);
 
   const Clock& clock_;
@@ -113,6 +116,7 @@ class HttpProvider final : public Provider {
   const std::shared_ptr<HttpClient> http_;
   const BackChannel channel_;
   const DpopChannel dpop_channel_;
+  const ClientChannel client_channel_;
   const std::shared_ptr<MetadataSource> metadata_;
   const std::shared_ptr<KeySource> keys_;
 };

@@ -13,6 +13,7 @@
 #include "base/task.h"
 #include "jose/jws.h"
 #include "oauth/authorization_request.h"
+#include "oauth/client_authentication.h"
 #include "oauth/dpop.h"
 #include "oauth/provider_metadata.h"
 #include "oauth/pushed_authorization.h"
@@ -25,8 +26,9 @@ namespace tokenbroker::provider {
 // Immutable; outlives every request that uses it.
 struct Registration {
   std::string client_id;
-  // Tried in order: on `invalid_client` alone the next is tried, so that a secret is rotated at the
-  // provider with no failed call; never with an authorization code, which is sent once.
+  // At least one. Tried in order: on `invalid_client` alone the next is tried, so that a secret, a
+  // key or a certificate is rotated at the provider with no failed call; never with an
+  // authorization code, which is sent once.
   std::vector<oauth::ClientAuthentication> authentications;
 };
 
@@ -95,11 +97,13 @@ class Provider {
   virtual StatusTask Revoke(const Registration& registration, Secret token,
                             std::string token_type_hint, absl::Time deadline) = 0;
 
-  // OIDC Core 5.3; `sub` is checked to be `subject`. `dpop_key` is what the token is bound to; null
-  // for a bearer token.
+  // OIDC Core 5.3; `sub` is checked to be `subject`. `registration` is that of the client which
+  // the token is for; of it, only client certificates are used. `dpop_key` is what the token is
+  // bound to; null for a bearer token.
   // Errors: OPERATION_NOT_SUPPORTED where it has no userinfo endpoint.
-  virtual Task<Json> FetchUserInfo(Secret access_token, oauth::DpopKey dpop_key,
-                                   std::string subject, absl::Time deadline) = 0;
+  virtual Task<Json> FetchUserInfo(const Registration& registration, Secret access_token,
+                                   oauth::DpopKey dpop_key, std::string subject,
+                                   absl::Time deadline) = 0;
 };
 
 }  // namespace tokenbroker::provider

@@ -4,6 +4,8 @@
 
 #include "config/client_keys.h"
 #include "config/durations.h"
+#include "jose/algorithm.h"
+#include "oauth/client_authentication.h"
 
 namespace tokenbroker::wiring {
 namespace {
@@ -16,6 +18,31 @@ oauth::Scopes ScopesOf(const google::protobuf::RepeatedPtrField<std::string>& va
   return scopes;
 }
 
+// The words and the keys were checked when the configuration was loaded.
+void AddSigned(const config::v1::ClientAuthentication& authentication,
+               const config::Secrets& secrets, provider::Registration& registration) {
+  const config::v1::ClientSecretJwt& by_secret = authentication.client_secret_jwt();
+  const auto hmac = jose::ParseAlgorithm(by_secret.algorithm());
+  for (const auto& source : by_secret.secrets()) {
+    registration.authentications.emplace_back(
+        oauth::ClientSecretJwt{secrets.Get(source).Copy(), hmac.value()});
+  }
+  for (const config::v1::ClientKey& key : authentication.private_key_jwt().keys()) {
+    registration.authentications.emplace_back(
+        oauth::PrivateKeyJwt{*config::ReadClientKey(key, secrets)});
+  }
+}
+
+void AddCertificates(const config::v1::TlsClientAuthentication& authentication,
+                     oauth::CertificateTrust trust, provider::Registration& registration) {
+  for (const config::v1::ClientCertificate& certificate : authentication.certificates()) {
+    registration.authentications.emplace_back(
+        oauth::TlsClientAuth{.trust = trust,
+                             .certificate_file = certificate.certificate_file(),
+                             .private_key_file = certificate.private_key_file()});
+  }
+}
+
 provider::Registration RegistrationOf(const config::v1::Client& client,
                                       const config::Secrets& secrets) {
   provider::Registration registration{.client_id = client.client_id()};
@@ -26,6 +53,11 @@ provider::Registration RegistrationOf(const config::v1::Client& client,
   for (const auto& source : authentication.client_secret_post().secrets()) {
     registration.authentications.emplace_back(oauth::ClientSecretPost{secrets.Get(source).Copy()});
   }
+  AddSigned(authentication, secrets, registration);
+  AddCertificates(authentication.tls_client_auth(), oauth::CertificateTrust::kAuthority,
+                  registration);
+  AddCertificates(authentication.self_signed_tls_client_auth(),
+                  oauth::CertificateTrust::kSelfSigned, registration);
   if (authentication.has_none()) {
     registration.authentications.emplace_back(oauth::NoAuthentication{});
   }

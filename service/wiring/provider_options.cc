@@ -16,6 +16,15 @@ std::optional<std::string> IfGiven(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
+oauth::MtlsEndpointAliases AliasesOf(const config::v1::MtlsEndpointAliases& aliases) {
+  return {.token_endpoint = IfGiven(aliases.token_endpoint()),
+          .userinfo_endpoint = IfGiven(aliases.userinfo_endpoint()),
+          .revocation_endpoint = IfGiven(aliases.revocation_endpoint()),
+          .introspection_endpoint = IfGiven(aliases.introspection_endpoint()),
+          .pushed_authorization_request_endpoint =
+              IfGiven(aliases.pushed_authorization_request_endpoint())};
+}
+
 oauth::ProviderMetadata FixedMetadata(const config::v1::Provider& provider) {
   const config::v1::ProviderEndpoints& endpoints = provider.endpoints();
   return {.issuer = provider.issuer(),
@@ -28,6 +37,7 @@ oauth::ProviderMetadata FixedMetadata(const config::v1::Provider& provider) {
           .end_session_endpoint = IfGiven(endpoints.end_session_endpoint()),
           .pushed_authorization_request_endpoint =
               IfGiven(endpoints.pushed_authorization_request_endpoint()),
+          .mtls_endpoint_aliases = AliasesOf(endpoints.mtls_endpoint_aliases()),
           .authorization_response_iss_parameter_supported = provider.require_issuer_parameter()};
 }
 
@@ -76,6 +86,10 @@ provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& prov
     if (const auto algorithm = jose::ParseAlgorithm(name)) {
       options.signing_algorithms.push_back(*algorithm);
     }
+  }
+  if (provider.client_assertion_audience() ==
+      config::v1::CLIENT_ASSERTION_AUDIENCE_TOKEN_ENDPOINT) {
+    options.assertion_audience = provider::AssertionAudience::kTokenEndpoint;
   }
   if (!provider.discovery()) options.fixed_metadata = FixedMetadata(provider);
   if (!provider.ca_file().empty()) options.tls.ca_file = provider.ca_file();

@@ -20,8 +20,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     return 0;
   }
   if (metadata->issuer != "https://op.example") std::abort();
-  for (const auto& url :
-       {metadata->authorization_endpoint, metadata->token_endpoint, metadata->jwks_uri}) {
+  if (metadata->token_endpoint_auth_methods_supported.empty()) std::abort();
+  const auto& alias = metadata->mtls_endpoint_aliases.token_endpoint;
+  for (const auto& url : {metadata->authorization_endpoint, metadata->token_endpoint,
+                          metadata->jwks_uri, alias.value_or(metadata->token_endpoint)}) {
     const auto parts = oauth::SplitUri(url);
     if (!parts || !oauth::HasScheme(*parts, "https") || parts->host.empty()) std::abort();
   }

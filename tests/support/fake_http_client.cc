@@ -9,7 +9,11 @@ namespace tokenbroker::testing {
 namespace {
 
 RecordedRequest Record(const HttpRequest& request) {
-  RecordedRequest recorded = {request.method, request.url, {}, std::string(request.body.Reveal())};
+  RecordedRequest recorded = {
+      request.method, request.url, {}, std::string(request.body.Reveal()), {}};
+  if (request.tls.client_certificate) {
+    recorded.certificate_file = request.tls.client_certificate->certificate_file;
+  }
   for (const HttpHeader& header : request.headers) {
     recorded.headers[absl::AsciiStrToLower(header.name)] = std::string(header.value.Reveal());
   }

@@ -25,6 +25,7 @@ struct RecordedRequest {
   std::string url;
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
+  std::string certificate_file;  // of the client certificate; empty: none is shown
 };
 
 // Thread-safe. Answers by exact URL, without suspending.

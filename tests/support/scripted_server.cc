@@ -112,6 +112,21 @@ void ScriptedPeer::WaitForClose() {
   while (Fill()) unread_.clear();
 }
 
+std::string ScriptedPeer::ClientName() const {
+  X509* certificate = tls_ != nullptr ? SSL_get1_peer_certificate(tls_->session) : nullptr;
+  if (certificate == nullptr) return "";
+  const X509_NAME* subject = X509_get_subject_name(certificate);
+  const int entry = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  std::string name;
+  if (entry >= 0) {
+    const ASN1_STRING* text = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, entry));
+    name.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                static_cast<std::size_t>(ASN1_STRING_length(text)));
+  }
+  X509_free(certificate);
+  return name;
+}
+
 bool ScriptedPeer::Send(std::string_view bytes) {
   while (!bytes.empty()) {
     const std::ptrdiff_t sent =

@@ -44,6 +44,9 @@ class ScriptedPeer {
   // Waits until the other side closes, dropping what it sends.
   void WaitForClose();
 
+  // With TLS, the subject's common name of the client's certificate; empty where none was shown.
+  std::string ClientName() const;
+
   // False where the connection is gone.
   bool Send(std::string_view bytes);
   // Closes so that the other side gets a TCP reset.

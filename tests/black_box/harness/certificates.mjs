@@ -38,6 +38,11 @@ export class Authority {
     this.serial = 0;
   }
 
+  // The authority's own certificate and key, in the form of `issue`: a certificate that nobody else signed.
+  selfSigned() {
+    return { certFile: this.caFile, keyFile: this.keyFile, cert: this.ca, key: readFileSync(this.keyFile) };
+  }
+
   // `san` as openssl writes it: "IP:127.0.0.1", "DNS:a.example.org", "URI:spiffe://example.org/a",
   // "DER:..." in hexadecimal. Empty: none.
   issue(san, { name = 'test', days = 1 } = {}) {

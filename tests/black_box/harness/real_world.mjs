@@ -36,7 +36,7 @@ const makeSecret = () => secret('client secret', `${randomBytes(12).toString('ba
 function registration(name, { method, alg = 'RS256', dpop, registered = {} }, clientSecret) {
   return {
     client_id: name,
-    ...(method !== 'none' && { client_secret: clientSecret }),
+    ...(/^client_secret/.test(method) && { client_secret: clientSecret }),
     token_endpoint_auth_method: method,
     id_token_signed_response_alg: alg,
     ...(dpop && { dpop_bound_access_tokens: true, response_types: BOUND_RESPONSE_TYPES }),
@@ -68,10 +68,11 @@ function client(name, { method, dpop, configured = {} }, clientSecret) {
 }
 
 export class RealWorld {
-  // `config` adds to the broker's configuration; `lifetime` is that of access tokens, in seconds;
-  // `clients` are more registrations: name -> {method, alg, registered, configured}, the latter two
-  // with members of the client at the provider and in the broker.
-  static async start({ config = {}, lifetime = 3600, flags = [], clients = {} } = {}) {
+  // `config` adds to the broker's configuration, `provider` to that of the provider in it; `lifetime`
+  // is that of access tokens, in seconds; `clients` are more registrations: name -> {method, alg,
+  // registered, configured}, the latter two with members of the client at the provider and in the
+  // broker.
+  static async start({ config = {}, provider = {}, lifetime = 3600, flags = [], clients = {} } = {}) {
     const world = new RealWorld();
     const all = { ...CLIENTS, ...clients };
     const secrets = Object.fromEntries(Object.keys(all).map((name) => [name, makeSecret()]));
@@ -81,7 +82,11 @@ export class RealWorld {
     const args = [PROVIDER, '--clients', file, '--access-token-lifetime', String(lifetime), ...flags];
     world.provider = new Child(process.execPath, args);
     Object.assign(world, await world.provider.readyLine());
-    world.config = baseConfig({ providers: [providerConfig(world.issuer, 'real')], clients: each(client), ...config });
+    world.config = baseConfig({
+      providers: [providerConfig(world.issuer, 'real', provider)],
+      clients: each(client),
+      ...config,
+    });
     world.broker = await Broker.start(world.config);
     return world;
   }

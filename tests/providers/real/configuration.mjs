@@ -27,6 +27,37 @@ function findAccount(_ctx, id) {
   };
 }
 
+const JWS_ALGORITHMS = ['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256',
+  'ES384', 'ES512', 'Ed25519', 'EdDSA'];
+
+// Client certificates (RFC 8705). They are asked for at `origin` alone, which the metadata names as aliases.
+function certificates(origin) {
+  return {
+    features: {
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        selfSignedTlsClientAuth: true,
+        tlsClientAuth: true,
+        getCertificate: (ctx) => ctx.socket.getPeerX509Certificate?.()?.toString(),
+        certificateAuthorized: (ctx) => ctx.socket.authorized,
+        certificateSubjectMatches: (ctx, property, expected) => property === 'tls_client_auth_san_dns'
+          && ctx.socket.getPeerX509Certificate().checkHost(expected, { subject: 'never' }) === expected,
+      },
+    },
+    methods: ['tls_client_auth', 'self_signed_tls_client_auth'],
+    discovery: {
+      mtls_endpoint_aliases: {
+        token_endpoint: `${origin}/token`,
+        revocation_endpoint: `${origin}/token/revocation`,
+        introspection_endpoint: `${origin}/token/introspection`,
+        userinfo_endpoint: `${origin}/me`,
+        pushed_authorization_request_endpoint: `${origin}/request`,
+      },
+    },
+  };
+}
+
 // Every absolute URI under the API's is an API of ours; its tokens are JWTs (RFC 9068).
 function resourceServer(options) {
   return (_ctx, identifier) => {
@@ -43,7 +74,11 @@ function resourceServer(options) {
 
 // Returns the configuration for `new Provider(issuer, ...)`. `options` are those of provider.mjs.
 export function makeConfiguration(options, jwks) {
+  const mtls = options.mtlsOrigin ? certificates(options.mtlsOrigin) : { features: {}, methods: [] };
   return {
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none',
+      ...mtls.methods],
+    discovery: mtls.discovery ?? {},
     clients: options.clients,
     clientDefaults: {
       grant_types: ['authorization_code', 'implicit', 'refresh_token'],
@@ -53,7 +88,10 @@ export function makeConfiguration(options, jwks) {
     jwks,
     findAccount,
     claims: ACCOUNT_CLAIMS,
-    enabledJWA: { dPoPSigningAlgValues: ['ES256', 'EdDSA', 'PS256', 'RS256'] },
+    enabledJWA: {
+      clientAuthSigningAlgValues: JWS_ALGORITHMS,
+      dPoPSigningAlgValues: ['ES256', 'EdDSA', 'PS256', 'RS256'],
+    },
     scopes: ['openid', 'offline_access', 'hello:read', 'hello:write'],
     // The claims of the scopes come in the ID token too, as Auth0 and others send them.
     conformIdTokenClaims: false,
@@ -73,6 +111,7 @@ export function makeConfiguration(options, jwks) {
       Session: 24 * 3600,
     },
     features: {
+      ...mtls.features,
       devInteractions: { enabled: true },
       backchannelLogout: { enabled: true },
       claimsParameter: { enabled: true },

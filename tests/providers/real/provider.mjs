@@ -3,9 +3,10 @@
 //
 //   provider.mjs --clients clients.json [--port 0] [--api-port 0] [--access-token-lifetime 5]
 //                [--refresh-token-lifetime 1209600] [--no-rotation] [--dpop-nonces]
-//                [--tls-cert F --tls-key F]
+//                [--tls-cert F --tls-key F [--client-ca F]]
 //
 // `clients.json` is an array of client metadata as in OpenID Connect Dynamic Client Registration.
+// With `--client-ca` the provider takes client certificates (RFC 8705), on a second port.
 // Prints one line of JSON when it is ready: {"issuer", "port", "api"}. Ends on SIGTERM and SIGINT.
 import './node18.mjs';
 import { readFileSync } from 'node:fs';
@@ -30,6 +31,7 @@ const { values: flags } = parseArgs({
     'dpop-nonces': { type: 'boolean', default: false },
     'tls-cert': { type: 'string' },
     'tls-key': { type: 'string' },
+    'client-ca': { type: 'string' },
   },
 });
 
@@ -62,6 +64,13 @@ async function listen(server, port) {
 
 const server = tls ? https.createServer(tls) : http.createServer();
 const port = await listen(server, flags.port);
+const mtlsServer = flags['client-ca'] && https.createServer({
+  ...tls,
+  ca: readFileSync(flags['client-ca']),
+  requestCert: true,
+  rejectUnauthorized: false, // self-signed certificates are for the provider to judge
+});
+if (mtlsServer) options.mtlsOrigin = `https://127.0.0.1:${await listen(mtlsServer, 0)}`;
 const issuer = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
 const keys = generateSigningKeys();
 const provider = new Provider(issuer, makeConfiguration(options, keys));
@@ -87,6 +96,7 @@ provider.use(async (ctx, next) => {
 provider.on('server_error', (_ctx, error) => console.error('provider:', error));
 
 server.on('request', provider.callback());
+mtlsServer?.on('request', provider.callback());
 
 // DELETE /consents/<user> beside the API ends whatever that user consented to, as a page of the
 // provider's where users take consent back would.

@@ -79,8 +79,8 @@ class FakeProvider final : public provider::Provider {
     co_return revocation_error;
   }
 
-  Task<Json> FetchUserInfo(Secret access_token, oauth::DpopKey dpop_key, std::string subject,
-                           absl::Time) override {
+  Task<Json> FetchUserInfo(const provider::Registration&, Secret access_token,
+                           oauth::DpopKey dpop_key, std::string subject, absl::Time) override {
     {
       absl::MutexLock lock(&mutex_);
       proven_.push_back(dpop_key ? dpop_key->Thumbprint() : "");

@@ -383,6 +383,69 @@ std::vector<Case> ClientCases() {
   };
 }
 
+// The file with another authentication of its client.
+std::string Authenticated(std::string_view authentication) {
+  return With("{client_secret_basic: {secrets: [{env: SHOP_SECRET}]}}", authentication);
+}
+
+std::vector<Case> AuthenticationCases() {
+  return {
+      {"KeyAlgorithmOfASecret",
+       Authenticated("{client_secret_jwt: {secrets: [{env: S}], algorithm: RS256}}"),
+       "b.yaml:13:74: clients[0].authentication.client_secret_jwt.algorithm: is for a private key; "
+       "use private_key_jwt, or one of: HS256, HS384, HS512"},
+      {"UnknownAlgorithmOfASecret",
+       Authenticated("{client_secret_jwt: {secrets: [{env: S}], algorithm: HS265}}"),
+       "b.yaml:13:74: clients[0].authentication.client_secret_jwt.algorithm: there is no HMAC "
+       "algorithm \"HS265\"; did you mean \"HS256\"?"},
+      {"SecretAlgorithmOfAKey",
+       Authenticated("{private_key_jwt: {keys: [{private_key: {env: K}, algorithm: HS256}]}}"),
+       "b.yaml:13:82: clients[0].authentication.private_key_jwt.keys[0].algorithm: is for a "
+       "secret, and a private key is none; use one such as ES256"},
+      {"UnsignedAssertions",
+       Authenticated("{private_key_jwt: {keys: [{private_key: {env: K}, algorithm: none}]}}"),
+       "b.yaml:13:82: clients[0].authentication.private_key_jwt.keys[0].algorithm: is not safe "
+       "here: anybody could sign; use RS256 or ES256"},
+      {"KeyWithoutAlgorithm", Authenticated("{private_key_jwt: {keys: [{private_key: {env: K}}]}}"),
+       "b.yaml:13:47: clients[0].authentication.private_key_jwt.keys[0].algorithm: is required, "
+       "for example: ES256"},
+      {"ClientKeyIdTwice",
+       Authenticated("{private_key_jwt: {keys: ["
+                     "{private_key: {env: K}, algorithm: ES256, key_id: a}, "
+                     "{private_key: {env: L}, algorithm: ES256, key_id: a}]}}"),
+       "b.yaml:13:151: clients[0].authentication.private_key_jwt.keys[1].key_id: is the same as "
+       "clients[0].authentication.private_key_jwt.keys[0].key_id; give each its own"},
+      {"NoCertificates", Authenticated("{tls_client_auth: {}}"),
+       "b.yaml:13:39: clients[0].authentication.tls_client_auth.certificates: is required"},
+      {"CertificateWithoutItsKey",
+       Authenticated("{self_signed_tls_client_auth: {certificates: [{certificate_file: a}]}}"),
+       "b.yaml:13:67: clients[0].authentication.self_signed_tls_client_auth.certificates[0]."
+       "private_key_file: is required, for example: /etc/token-broker/shop/tls.key"},
+      {"CertificateWithoutTls",
+       Replaced(Authenticated("{tls_client_auth: {certificates: [{certificate_file: a, "
+                              "private_key_file: b}]}}"),
+                "provider: auth0", "provider: local"),
+       "b.yaml:13:39: clients[0].authentication.tls_client_auth: needs TLS, and the issuer of the "
+       "provider local begins with http://; give it an https:// issuer, or choose another method"},
+      {"ClientCredentialsOfAPublicClient",
+       Replaced(Authenticated("{none: {}}"), "scopes:", "client_credentials: true\n    scopes:"),
+       "b.yaml:15:25: clients[0].client_credentials: needs a client that can prove who it is; give "
+       "it another authentication than none"},
+      {"AliasInPlaintext",
+       With("auth0.com/\n",
+            "auth0.com/\n    discovery: false\n    endpoints:\n"
+            "      authorization_endpoint: https://a.example/a\n"
+            "      token_endpoint: https://a.example/t\n      jwks_uri: https://a.example/j\n"
+            "      mtls_endpoint_aliases: {token_endpoint: \"http://a.example/t\"}\n"),
+       "b.yaml:11:47: providers[0].endpoints.mtls_endpoint_aliases.token_endpoint: must begin with "
+       "https://"},
+      {"AssertionAudience",
+       With("auth0.com/\n", "auth0.com/\n    client_assertion_audience: anybody\n"),
+       "b.yaml:6:32: providers[0].client_assertion_audience: must be one of: issuer, "
+       "token_endpoint"},
+  };
+}
+
 std::vector<Case> CallerCases() {
   return {
       {"UnknownClient", With("clients: [shop]", "clients: [shops]"),
@@ -468,6 +531,8 @@ INSTANTIATE_TEST_SUITE_P(Shape, ConfigFault, ::testing::ValuesIn(ShapeCases()), 
 INSTANTIATE_TEST_SUITE_P(Server, ConfigFault, ::testing::ValuesIn(ServerCases()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Provider, ConfigFault, ::testing::ValuesIn(ProviderCases()), NameOf);
 INSTANTIATE_TEST_SUITE_P(Client, ConfigFault, ::testing::ValuesIn(ClientCases()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Authentication, ConfigFault, ::testing::ValuesIn(AuthenticationCases()),
+                         NameOf);
 INSTANTIATE_TEST_SUITE_P(Caller, ConfigFault, ::testing::ValuesIn(CallerCases()), NameOf);
 
 TEST(ConfigFaults, AreAllReportedAtOnceInTheOrderOfTheText) {

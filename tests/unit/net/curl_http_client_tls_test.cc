@@ -1,6 +1,8 @@
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -145,6 +147,70 @@ TEST_F(CurlHttpClientTlsTest, ShowsItsClientCertificate) {
   request.tls.client_certificate = ClientCertificate{files_.Write("client.pem", client.certificate),
                                                      files_.Write("client.key", client.key)};
   EXPECT_OK(Send(std::move(request)));
+}
+
+// A connection is reused for the certificate that it was made with, and for no other and none.
+TEST_F(CurlHttpClientTlsTest, SharesNoConnectionBetweenCertificates) {
+  std::mutex mutex;
+  std::set<std::string> names_of_connection[16];
+  ScriptedServer server(
+      [&](ScriptedPeer& peer) {
+        for (std::string request = peer.ReadHttpRequest(); !request.empty();
+             request = peer.ReadHttpRequest()) {
+          const std::string claimed = request.substr(request.find("\r\n\r\n") + 4);
+          {
+            const std::lock_guard lock(mutex);
+            names_of_connection[peer.index()].insert(claimed);
+          }
+          const std::string name = peer.ClientName();
+          peer.Send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(name.size()) +
+                    "\r\n\r\n" + name);
+        }
+      },
+      {.certificate = authority_.Issue(ForLocalhost()), .client_ca = authority_.certificate()});
+  const auto certificate = [this](const std::string& name) {
+    CertificateOptions options;
+    options.common_name = name;
+    const PemPair pair = authority_.Issue(options);
+    return ClientCertificate{files_.Write(name + ".pem", pair.certificate),
+                             files_.Write(name + ".key", pair.key)};
+  };
+  const std::pair<std::string, ClientCertificate> clients[] = {{"alice", certificate("alice")},
+                                                               {"bob", certificate("bob")}};
+  for (int round = 0; round < 3; ++round) {
+    for (const auto& [name, files] : clients) {
+      HttpRequest request = Request(Localhost(server));
+      request.body = Secret(name);
+      request.tls.client_certificate = files;
+      ASSERT_OK_AND_ASSIGN(const HttpResponse response, Send(std::move(request)));
+      EXPECT_EQ(response.body.Reveal(), name);
+    }
+    // With no certificate there is no connection to be had here.
+    EXPECT_THAT(Send(Request(Localhost(server))), FailsWith(Reason::kProviderUnavailable));
+  }
+  const std::lock_guard lock(mutex);
+  for (const auto& names : names_of_connection) EXPECT_LE(names.size(), 1u);
+}
+
+TEST_F(CurlHttpClientTlsTest, ShowsACertificateThatTookTheOldOnesPlace) {
+  ScriptedServer server(
+      [](ScriptedPeer& peer) {
+        peer.ReadHttpRequest();
+        const std::string name = peer.ClientName();
+        peer.Send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " +
+                  std::to_string(name.size()) + "\r\n\r\n" + name);
+      },
+      {.certificate = authority_.Issue(ForLocalhost()), .client_ca = authority_.certificate()});
+  for (const std::string name : {"before", "after"}) {
+    CertificateOptions options;
+    options.common_name = name;
+    const PemPair pair = authority_.Issue(options);
+    HttpRequest request = Request(Localhost(server));
+    request.tls.client_certificate = ClientCertificate{files_.Write("tls.crt", pair.certificate),
+                                                       files_.Write("tls.key", pair.key)};
+    ASSERT_OK_AND_ASSIGN(const HttpResponse response, Send(std::move(request)));
+    EXPECT_EQ(response.body.Reveal(), name);
+  }
 }
 
 TEST_F(CurlHttpClientTlsTest, SaysThatItsOwnFilesCannotBeUsed) {

@@ -93,7 +93,36 @@ TEST(ProviderMetadata, MaySayLittle) {
   EXPECT_FALSE(metadata.authorization_response_iss_parameter_supported);
   EXPECT_FALSE(metadata.require_pushed_authorization_requests);
   EXPECT_FALSE(metadata.require_signed_request_object);
-  EXPECT_THAT(metadata.token_endpoint_auth_methods_supported, IsEmpty());
+  EXPECT_FALSE(metadata.mtls_endpoint_aliases.token_endpoint);
+  // disc-auth-method-default
+  EXPECT_THAT(metadata.token_endpoint_auth_methods_supported, ElementsAre("client_secret_basic"));
+  EXPECT_THAT(metadata.token_endpoint_auth_signing_alg_values_supported, IsEmpty());
+}
+
+TEST(ProviderMetadata, MayHaveAliasesForClientsWithACertificate) {
+  // RFC 8705 section 5
+  Json document = GoodDocument();
+  document["token_endpoint_auth_signing_alg_values_supported"] = {"ES256"};
+  document["mtls_endpoint_aliases"] = {
+      {"token_endpoint", "https://mtls.op.example/token"},
+      {"userinfo_endpoint", "https://mtls.op.example/userinfo"},
+      {"revocation_endpoint", "https://mtls.op.example/revoke"},
+      {"introspection_endpoint", "https://mtls.op.example/introspect"},
+      {"pushed_authorization_request_endpoint", "https://mtls.op.example/par"},
+      {"device_authorization_endpoint", 7}};
+  ASSERT_OK_AND_ASSIGN(const ProviderMetadata metadata, Parse(document));
+  const MtlsEndpointAliases& aliases = metadata.mtls_endpoint_aliases;
+  EXPECT_EQ(aliases.token_endpoint, "https://mtls.op.example/token");
+  EXPECT_EQ(aliases.userinfo_endpoint, "https://mtls.op.example/userinfo");
+  EXPECT_EQ(aliases.revocation_endpoint, "https://mtls.op.example/revoke");
+  EXPECT_EQ(aliases.introspection_endpoint, "https://mtls.op.example/introspect");
+  EXPECT_EQ(aliases.pushed_authorization_request_endpoint, "https://mtls.op.example/par");
+  EXPECT_THAT(metadata.token_endpoint_auth_signing_alg_values_supported, ElementsAre("ES256"));
+
+  document["mtls_endpoint_aliases"] = {{"token_endpoint", "http://mtls.op.example/token"}};
+  ExpectRefused(Parse(document), "mtls_endpoint_aliases.token_endpoint");
+  document["mtls_endpoint_aliases"] = {"https://mtls.op.example/token"};
+  ExpectRefused(Parse(document), "mtls_endpoint_aliases");
 }
 
 TEST(ProviderMetadata, LacksNothingThatIsRequired) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "gmock/gmock.h"
+#include "oauth/client_authentication.h"
 
 namespace tokenbroker::oauth {
 namespace {
@@ -15,6 +16,11 @@ std::string Header(const EncodedRequest& request, std::string_view name) {
     if (key == name) return std::string(value.Reveal());
   }
   return "";
+}
+
+EncodedRequest EncodeTokenRequest(const AuthorizationGrant& grant, std::string_view client_id,
+                                  const ClientAuthentication& authentication) {
+  return *Authenticate(TokenRequestForm(grant), client_id, authentication, AssertionTerms{});
 }
 
 AuthorizationGrant Code() {
@@ -52,12 +58,14 @@ TEST(PushedAuthorizationRequest, HasTheClientIdOnceWhateverTheAuthentication) {
   const Parameters parameters = {
       {"client_id", "c"}, {"resource", "urn:a"}, {"resource", "urn:b"}, {"state", "a b"}};
   const auto body = [&](const ClientAuthentication& authentication) {
+    FormWriter form = PushedAuthorizationForm(parameters, "c", authentication);
     return std::string(
-        EncodePushedAuthorizationRequest(parameters, "c", authentication).body.Reveal());
+        Authenticate(std::move(form), "c", authentication, AssertionTerms{})->body.Reveal());
   };
   const std::string form = "resource=urn%3Aa&resource=urn%3Ab&state=a+b&client_id=c";
   EXPECT_EQ(body(ClientSecretBasic{Secret("s")}), form);
   EXPECT_EQ(body(ClientSecretPost{Secret("s")}), form + "&client_secret=s");
+  EXPECT_EQ(body(TlsClientAuth{}), form);
   EXPECT_EQ(body(NoAuthentication{}), form);
 }
 
@@ -109,10 +117,9 @@ TEST(TokenRequest, AsksForClientCredentials) {
 
 TEST(RevocationRequest, NamesTheToken) {
   // RFC 7009 section 2.1
-  const EncodedRequest request = EncodeRevocationRequest(
-      Secret("45ghiukldjahdnhzdauz"), "refresh_token", "c", ClientSecretBasic{Secret("s")});
-  EXPECT_EQ(request.body.Reveal(), "token=45ghiukldjahdnhzdauz&token_type_hint=refresh_token");
-  EXPECT_EQ(Header(request, "Authorization"), "Basic Yzpz");
+  EXPECT_EQ(
+      RevocationRequestForm(Secret("45ghiukldjahdnhzdauz"), "refresh_token").Finish().Reveal(),
+      "token=45ghiukldjahdnhzdauz&token_type_hint=refresh_token");
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ class DpopRequests : public ProviderFixture {
     return RequestToken(oauth::RefreshToken{.refresh_token = Secret("rt")});
   }
   absl::StatusOr<Json> FetchUserInfo() {
-    return RunBlocking(runtime_, provider_.FetchUserInfo(Secret("at"), key_, "alice", Soon()));
+    return RunBlocking(runtime_,
+                       provider_.FetchUserInfo(registration_, Secret("at"), key_, "alice", Soon()));
   }
 
   // The claims of a request's proof, whose signature must be the key's.

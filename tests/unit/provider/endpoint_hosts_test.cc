@@ -62,6 +62,16 @@ INSTANTIATE_TEST_SUITE_P(
         MoveCase{"TokenEndpoint",
                  [](auto& now) { now.token_endpoint = "https://evil.example/token"; },
                  "token_endpoint"},
+        MoveCase{"AliasOnAKnownHost",
+                 [](auto& now) {
+                   now.mtls_endpoint_aliases.token_endpoint = "https://tokens.example:8443/token";
+                 },
+                 ""},
+        MoveCase{"AliasForClientsWithACertificate",
+                 [](auto& now) {
+                   now.mtls_endpoint_aliases.token_endpoint = "https://evil.example/token";
+                 },
+                 "mtls_endpoint_aliases.token_endpoint"},
         MoveCase{"TokenEndpointWithAKnownHostInItsPath",
                  [](auto& now) { now.token_endpoint = "https://evil.example/tokens.example"; },
                  "token_endpoint"},

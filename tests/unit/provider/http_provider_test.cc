@@ -79,7 +79,8 @@ class HttpProviderTest : public ProviderFixture {
                        provider_.Revoke(registration_, Secret("rt"), "refresh_token", Soon()));
   }
   absl::StatusOr<Json> FetchUserInfo() {
-    return RunBlocking(runtime_, provider_.FetchUserInfo(Secret("at"), nullptr, "alice", Soon()));
+    return RunBlocking(
+        runtime_, provider_.FetchUserInfo(registration_, Secret("at"), nullptr, "alice", Soon()));
   }
   std::size_t TokenRequests() { return http_.requests_for(kTokenUrl).size(); }
 

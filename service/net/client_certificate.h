@@ -1,0 +1,18 @@
+// Whether a client certificate can be shown, before a connection depends on it.
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "base/secret.h"
+
+namespace tokenbroker {
+
+// Whether the text of two files that net/tls.h's ClientCertificate names can be used together. Pure
+// and thread-safe.
+//
+// Errors: INVALID_REQUEST, with a message that says which of them is at fault, or that the key is
+// not that of the certificate.
+absl::Status CheckClientCertificate(std::string_view certificate_pem, const Secret& key_pem);
+
+}  // namespace tokenbroker
