@@ -64,6 +64,13 @@ struct GrantPage {
   std::string next_page_token;  // empty: the end
 };
 
+// A token that counts once: its `jti`, which is unique for its issuer and audience.
+struct TokenId {
+  std::string issuer;
+  std::string audience;
+  std::string token_id;
+};
+
 // Told of changes by the store, so that caches of access tokens can drop what is old. Calls come
 // from the store's threads, must not block, and may come more often than needed. A change made
 // through this very store is told before the call that made it returns, also while changes of other
@@ -161,6 +168,14 @@ class GrantStore {
   // Suspends: several round trips.
   virtual Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
                                                   absl::Duration visibility) = 0;
+
+  // --- tokens that count once ---
+
+  // Whether RememberTokenId was called for it and its time has not run out.
+  virtual Task<bool> RemembersTokenId(TokenId id) = 0;
+  // Remembers it for `lifetime` from now; where it is remembered already, for no less than before.
+  // Errors: LIMIT_REACHED, for a store with a bound of its own.
+  virtual StatusTask RememberTokenId(TokenId id, absl::Duration lifetime) = 0;
 
   // --- the store itself ---
 

@@ -28,7 +28,8 @@ namespace {
 TEST(MemoryGrantStore, TakesNoMoreThanItsLimits) {
   ManualClock clock;
   Runtime runtime(1);
-  storage::MemoryGrantStore store(clock, {.pending_authorizations = 1, .grants = 1});
+  storage::MemoryGrantStore store(clock,
+                                  {.pending_authorizations = 1, .grants = 1, .token_ids = 1});
   const auto put = [&](std::string_view state) {
     return RunBlocking(runtime,
                        store.PutAuthorization(Secret(state), SampleAuthorization(clock.Now())));
@@ -40,11 +41,18 @@ TEST(MemoryGrantStore, TakesNoMoreThanItsLimits) {
   };
   ASSERT_OK(put("1"));
   EXPECT_THAT(put("2"), FailsWith(Reason::kLimitReached));
+  const auto remember = [&](const std::string& id) {
+    return RunBlocking(runtime, store.RememberTokenId({.token_id = id}, absl::Hours(1)));
+  };
+  ASSERT_OK(remember("1"));
+  EXPECT_OK(remember("1"));
+  EXPECT_THAT(remember("2"), FailsWith(Reason::kLimitReached));
   ASSERT_OK(create("1"));
   EXPECT_THAT(create("2"), FailsWith(Reason::kLimitReached));
   clock.Advance(absl::Hours(1));
   EXPECT_OK(put("2"));
   EXPECT_OK(create("2"));
+  EXPECT_OK(remember("2"));
 }
 
 }  // namespace

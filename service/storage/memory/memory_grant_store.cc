@@ -13,9 +13,12 @@ using grants::GrantPage;
 using grants::GrantState;
 using grants::Lease;
 using grants::PendingAuthorization;
+using grants::TokenId;
 
 MemoryGrantStore::MemoryGrantStore(const Clock& clock, const MemoryLimits& limits)
-    : authorizations_(clock, limits.pending_authorizations), grants_(clock, limits.grants) {}
+    : authorizations_(clock, limits.pending_authorizations),
+      grants_(clock, limits.grants),
+      token_ids_(clock, limits.token_ids) {}
 
 StatusTask MemoryGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
   co_return authorizations_.Put(state, std::move(pending));
@@ -93,6 +96,12 @@ StatusTask MemoryGrantStore::ReleaseLease(Lease lease) {
 Task<std::vector<std::string>> MemoryGrantStore::ClaimDue(absl::Time now, std::size_t limit,
                                                           absl::Duration visibility) {
   co_return grants_.ClaimDue(now, limit, visibility);
+}
+
+Task<bool> MemoryGrantStore::RemembersTokenId(TokenId id) { co_return token_ids_.Remembers(id); }
+
+StatusTask MemoryGrantStore::RememberTokenId(TokenId id, absl::Duration lifetime) {
+  co_return token_ids_.Remember(id, lifetime);
 }
 
 StatusTask MemoryGrantStore::Check() { co_return absl::OkStatus(); }

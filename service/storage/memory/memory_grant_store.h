@@ -6,6 +6,7 @@
 #include "grants/grant_store.h"
 #include "storage/memory/memory_authorizations.h"
 #include "storage/memory/memory_grants.h"
+#include "storage/memory/memory_token_ids.h"
 
 namespace tokenbroker::storage {
 
@@ -14,6 +15,7 @@ namespace tokenbroker::storage {
 struct MemoryLimits {
   std::size_t pending_authorizations = 100'000;
   std::size_t grants = 1'000'000;
+  std::size_t token_ids = 1'000'000;
 };
 
 // Thread-safe. No method ever suspends or fails with STORE_UNAVAILABLE, and what has run out is
@@ -48,6 +50,9 @@ class MemoryGrantStore final : public grants::GrantStore {
   Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
                                           absl::Duration visibility) override;
 
+  Task<bool> RemembersTokenId(grants::TokenId id) override;
+  StatusTask RememberTokenId(grants::TokenId id, absl::Duration lifetime) override;
+
   StatusTask Check() override;
   void Observe(grants::GrantObserver* observer) override;
 
@@ -56,6 +61,7 @@ class MemoryGrantStore final : public grants::GrantStore {
 
   MemoryAuthorizations authorizations_;
   MemoryGrants grants_;
+  MemoryTokenIds token_ids_;
   grants::GrantObserver* observer_ = nullptr;
 };
 

@@ -59,6 +59,10 @@ std::string RedisKeys::Index(std::string_view kind, std::string_view value_name)
   return std::string(prefix_).append(":index:").append(kind).append(":").append(value_name);
 }
 
+std::string RedisKeys::TokenId(std::string_view token_id_name) const {
+  return std::string(prefix_).append(":jti:").append(token_id_name);
+}
+
 std::string RedisKeys::IndexKey() const { return prefix_ + ":index-key"; }
 
 std::string RedisKeys::Sharded(std::string_view kind, int shard) const {

@@ -17,6 +17,7 @@ using grants::GrantPage;
 using grants::GrantState;
 using grants::Lease;
 using grants::PendingAuthorization;
+using grants::TokenId;
 
 RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const grants::KeyRing& ring,
                                  RedisStoreOptions options)
@@ -30,7 +31,8 @@ RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const gra
       grants_(parts_),
       leases_(parts_),
       listing_(parts_),
-      schedule_(parts_) {}
+      schedule_(parts_),
+      token_ids_(parts_) {}
 
 StatusTask RedisGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
   return authorizations_.Put(std::move(state), std::move(pending));
@@ -107,6 +109,14 @@ StatusTask RedisGrantStore::ReleaseLease(Lease lease) { return leases_.Release(s
 Task<std::vector<std::string>> RedisGrantStore::ClaimDue(absl::Time now, std::size_t limit,
                                                          absl::Duration visibility) {
   return schedule_.ClaimDue(now, limit, visibility);
+}
+
+Task<bool> RedisGrantStore::RemembersTokenId(TokenId id) {
+  return token_ids_.Remembers(std::move(id));
+}
+
+StatusTask RedisGrantStore::RememberTokenId(TokenId id, absl::Duration lifetime) {
+  return token_ids_.Remember(std::move(id), lifetime);
 }
 
 StatusTask RedisGrantStore::Check() {

@@ -18,6 +18,7 @@
 #include "storage/redis/redis_leases.h"
 #include "storage/redis/redis_listing.h"
 #include "storage/redis/redis_schedule.h"
+#include "storage/redis/redis_token_ids.h"
 
 namespace tokenbroker::storage {
 
@@ -65,6 +66,9 @@ class RedisGrantStore final : public grants::GrantStore {
   Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
                                           absl::Duration visibility) override;
 
+  Task<bool> RemembersTokenId(grants::TokenId id) override;
+  StatusTask RememberTokenId(grants::TokenId id, absl::Duration lifetime) override;
+
   // Errors besides STORE_UNAVAILABLE: RECORD_UNREADABLE where the key ring is not the one that this
   // Redis was filled with.
   StatusTask Check() override;
@@ -87,6 +91,7 @@ class RedisGrantStore final : public grants::GrantStore {
   RedisLeases leases_;
   RedisListing listing_;
   RedisSchedule schedule_;
+  RedisTokenIds token_ids_;
 
   grants::GrantObserver* observer_ = nullptr;
   // Last, so that it is the first to go: its callbacks use what stands above.

@@ -79,6 +79,12 @@ class FaultyGrantStore final : public grants::GrantStore {
                                           absl::Duration visibility) override {
     return Guard(inner_.ClaimDue(now, limit, visibility));
   }
+  Task<bool> RemembersTokenId(grants::TokenId id) override {
+    return Guard(inner_.RemembersTokenId(std::move(id)));
+  }
+  StatusTask RememberTokenId(grants::TokenId id, absl::Duration lifetime) override {
+    return Guard(inner_.RememberTokenId(std::move(id), lifetime));
+  }
   StatusTask Check() override { return Guard(inner_.Check()); }
   void Observe(grants::GrantObserver* observer) override { inner_.Observe(observer); }
 
