@@ -9,6 +9,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -18,6 +19,7 @@
 #include "absl/strings/match.h"
 #include "absl/time/time.h"
 #include "completion.h"
+#include "exchange.h"
 #include "grpcpp/client_context.h"
 #include "login.h"
 #include "output.h"
@@ -32,9 +34,10 @@ ABSL_FLAG(std::string, cert, "", "client certificate, PEM");
 ABSL_FLAG(std::string, key, "", "its private key, PEM");
 ABSL_FLAG(std::string, token_file, "", "a file with a bearer JWT that says who you are");
 ABSL_FLAG(bool, json, false, "print JSON, one message a line");
-ABSL_FLAG(std::string, client, "", "login, grants: the client, by its configured name");
-ABSL_FLAG(std::vector<std::string>, scopes, {}, "login, token: scopes, separated by commas");
-ABSL_FLAG(std::string, audience, "", "login, token: the audience");
+ABSL_FLAG(std::string, client, "", "login, grants, exchange: the client, by its configured name");
+ABSL_FLAG(std::vector<std::string>, scopes, {},
+          "login, token, exchange: scopes, separated by commas");
+ABSL_FLAG(std::string, audience, "", "login, token, exchange: the audience");
 ABSL_FLAG(std::string, redirect_uri, "http://127.0.0.1:8400/callback",
           "login: a loopback URI that the client is configured with");
 ABSL_FLAG(std::string, response_type, "", "login: such as 'code' or 'code id_token'");
@@ -50,6 +53,10 @@ ABSL_FLAG(std::string, dpop_nonce, "", "token: the nonce that the proof must hav
 ABSL_FLAG(std::string, subject, "", "grants: those of this subject");
 ABSL_FLAG(std::string, state, "", "grants: active, reauthorization_required or revoked");
 ABSL_FLAG(bool, yes, false, "revoke: do not ask");
+ABSL_FLAG(std::string, post_logout_redirect_uri, "",
+          "logout: where the browser goes afterwards, as configured for the client");
+ABSL_FLAG(std::string, subject_token_type, "urn:ietf:params:oauth:token-type:access_token",
+          "exchange: what kind of token is piped in");
 
 namespace tokenbroker::tokenctl {
 namespace {
@@ -62,6 +69,8 @@ constexpr char kUsageText[] =
     "  tokenctl grant GRANT              show one\n"
     "  tokenctl userinfo GRANT           what the provider says about its user\n"
     "  tokenctl revoke GRANT             end it, here and at the provider\n"
+    "  tokenctl logout GRANT             print the URL that signs its user out at the provider\n"
+    "  tokenctl exchange --client=NAME   exchange the token on standard input for another\n"
     "  tokenctl completion bash|zsh      print a completion script\n\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 sign in again,\n"
     "6 try again later.";
@@ -210,6 +219,33 @@ ExitCode RunRevoke(v1::TokenBroker::Stub& broker, const Arguments& arguments) {
   return kOk;
 }
 
+ExitCode RunLogout(v1::TokenBroker::Stub& broker, const Arguments& arguments) {
+  v1::CreateLogoutUrlRequest request;
+  request.set_grant_id(arguments.front());
+  request.set_post_logout_redirect_uri(absl::GetFlag(FLAGS_post_logout_redirect_uri));
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::CreateLogoutUrlResponse response;
+  const grpc::Status status = broker.CreateLogoutUrl(&context, request, &response);
+  if (!status.ok()) return Complain(status);
+  if (absl::GetFlag(FLAGS_json)) {
+    PrintJson(response);
+  } else {
+    std::printf("%s\n", response.logout_url().c_str());
+  }
+  return kOk;
+}
+
+ExitCode RunExchange(v1::TokenBroker::Stub& broker, const Arguments&) {
+  if (absl::GetFlag(FLAGS_client).empty()) return WrongUsage("exchange needs --client");
+  v1::ExchangeTokenRequest request;
+  request.set_client(absl::GetFlag(FLAGS_client));
+  request.set_subject_token_type(absl::GetFlag(FLAGS_subject_token_type));
+  request.set_audience(absl::GetFlag(FLAGS_audience));
+  for (const std::string& scope : absl::GetFlag(FLAGS_scopes)) request.add_scopes(scope);
+  return Exchange(broker, std::move(request), std::cin, absl::GetFlag(FLAGS_json));
+}
+
 struct Command {
   std::function<ExitCode(v1::TokenBroker::Stub&, const Arguments&)> run;
   std::size_t arguments = 0;  // how many it takes
@@ -217,8 +253,9 @@ struct Command {
 
 const std::map<std::string, Command>& Commands() {
   static const auto* const kCommands = new std::map<std::string, Command>{
-      {"login", {RunLogin, 0}}, {"token", {RunToken, 1}},       {"grants", {RunGrants, 0}},
-      {"grant", {RunGrant, 1}}, {"userinfo", {RunUserInfo, 1}}, {"revoke", {RunRevoke, 1}}};
+      {"login", {RunLogin, 0}},   {"token", {RunToken, 1}},       {"grants", {RunGrants, 0}},
+      {"grant", {RunGrant, 1}},   {"userinfo", {RunUserInfo, 1}}, {"revoke", {RunRevoke, 1}},
+      {"logout", {RunLogout, 1}}, {"exchange", {RunExchange, 0}}};
   return *kCommands;
 }
 

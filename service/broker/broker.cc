@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "broker/id_token_check.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -21,7 +22,9 @@ Broker::Broker(const Clients& clients, grants::GrantStore& store, const Clock& c
       callback_(clients, store, clock, runtime),
       refresh_(clients, store, clock, runtime, std::move(options.replica)),
       access_tokens_(clients, store, clock, cache, refresh_, runtime, options.refresh_ahead),
-      revocation_(clients, store, clock, runtime) {}
+      revocation_(clients, store, clock, runtime),
+      token_exchange_(clients, clock),
+      logout_(clients, store, clock) {}
 
 Task<AuthorizationUrl> Broker::CreateAuthorizationUrl(const Asker& asker, AuthorizationWish wish,
                                                       absl::Time deadline) {
@@ -87,9 +90,25 @@ Task<Json> Broker::GetUserInfo(const Asker& asker, std::string grant_id, absl::T
   Secret access_token = (*token)->value.Copy();
   oauth::DpopKey dpop_key = (*token)->dpop_key;
   std::string subject = grant->id_token.subject;
-  co_return co_await client->provider->FetchUserInfo(client->registration, std::move(access_token),
-                                                     std::move(dpop_key), std::move(subject),
-                                                     deadline);
+  auto claims =
+      co_await client->provider->FetchUserInfo(client->registration, std::move(access_token),
+                                               std::move(dpop_key), std::move(subject), deadline);
+  if (!claims.ok()) co_return AsProviderFault(claims.status());
+  co_return claims;
+}
+
+Task<ExchangedToken> Broker::ExchangeToken(const Asker& asker, ExchangeWish wish,
+                                           absl::Time deadline) {
+  return token_exchange_.Exchange(asker, std::move(wish), deadline);
+}
+
+Task<Secret> Broker::CreateLogoutUrl(const Asker& asker, LogoutWish wish, absl::Time deadline) {
+  return logout_.CreateUrl(asker, std::move(wish), deadline);
+}
+
+Task<int> Broker::SubmitLogoutToken(const Asker& asker, SubmittedLogoutToken submitted,
+                                    absl::Time deadline) {
+  return logout_.SubmitToken(asker, std::move(submitted), deadline);
 }
 
 StatusTask Broker::CheckStore() { return store_.Check(); }

@@ -8,9 +8,11 @@
 #include "broker/authorization.h"
 #include "broker/callback.h"
 #include "broker/client.h"
+#include "broker/logout.h"
 #include "broker/refresh.h"
 #include "broker/revocation.h"
 #include "broker/token_cache.h"
+#include "broker/token_exchange.h"
 #include "broker/use_cases.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
@@ -44,6 +46,11 @@ class Broker final : public UseCases {
   Task<RevokedGrant> RevokeGrant(const Asker& asker, std::string grant_id,
                                  absl::Time deadline) override;
   Task<Json> GetUserInfo(const Asker& asker, std::string grant_id, absl::Time deadline) override;
+  Task<ExchangedToken> ExchangeToken(const Asker& asker, ExchangeWish wish,
+                                     absl::Time deadline) override;
+  Task<Secret> CreateLogoutUrl(const Asker& asker, LogoutWish wish, absl::Time deadline) override;
+  Task<int> SubmitLogoutToken(const Asker& asker, SubmittedLogoutToken submitted,
+                              absl::Time deadline) override;
   StatusTask CheckStore() override;
 
   // How many refreshes are under way: a drain waits for none.
@@ -57,6 +64,8 @@ class Broker final : public UseCases {
   Refresh refresh_;
   AccessTokens access_tokens_;
   Revocation revocation_;
+  TokenExchange token_exchange_;
+  Logout logout_;
 };
 
 }  // namespace tokenbroker::broker

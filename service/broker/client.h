@@ -36,7 +36,8 @@ struct Client {
   std::string name;
   std::shared_ptr<provider::Provider> provider;
   provider::Registration registration;
-  std::vector<std::string> redirect_uris;  // matched byte for byte
+  std::vector<std::string> redirect_uris;              // matched byte for byte
+  std::vector<std::string> post_logout_redirect_uris;  // the same
   std::vector<oauth::ResponseType> response_types;
   oauth::ResponseType default_response_type;
   std::vector<oauth::ResponseMode> response_modes;
@@ -51,6 +52,7 @@ struct Client {
   std::string default_audience;        // may be empty
   std::vector<std::string> resources;  // that may be asked for, RFC 8707
   bool expose_front_channel_access_token = false;
+  bool allows_token_exchange = false;      // RFC 8693
   bool allows_client_credentials = false;  // tokens of the client's own, RFC 6749 section 4.4
   // What the proofs of its new grants are signed with (RFC 9449); none: bearer tokens. A grant that
   // is there stays as it was made.

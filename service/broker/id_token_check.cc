@@ -24,24 +24,32 @@ absl::Status AsProviderFault(absl::Status failure) {
   return Error(Reason::kProviderResponseInvalid, metadata);
 }
 
-Task<VerifiedIdToken> VerifyIdToken(const Client& client, Secret id_token, absl::Time deadline) {
-  auto jwt = co_await client.provider->VerifySignature(std::move(id_token), deadline);
+Task<VerifiedToken> VerifyToken(const Client& client, provider::TokenKind kind, Secret token,
+                                absl::Time deadline) {
+  const provider::TokenProtection& protection = client.registration.id_token;
+  CO_ASSIGN_OR_RETURN(Secret signed_token, provider::Decrypt(std::move(token), protection));
+  Secret shown = signed_token.Copy();
+  auto jwt =
+      co_await client.provider->VerifySignature(protection, kind, std::move(shown), deadline);
   if (!jwt.ok()) co_return jwt.status();
   auto claims = jose::ParseClaims(*jwt);
   if (!claims.ok()) co_return claims.status();
-  co_return VerifiedIdToken{.jwt = *std::move(jwt), .claims = *std::move(claims)};
+  co_return VerifiedToken{.signed_token = std::move(signed_token),
+                          .jwt = *std::move(jwt),
+                          .claims = *std::move(claims)};
 }
 
 StatusTask CheckRefreshedIdToken(const Client& client, const grants::Grant& grant,
-                                 const oauth::TokenResponse& response, const Clock& clock) {
+                                 oauth::TokenResponse& response, const Clock& clock) {
   if (!response.id_token) co_return absl::OkStatus();
   Backoff backoff(absl::Milliseconds(200), absl::Seconds(2));
-  absl::StatusOr<VerifiedIdToken> verified = absl::UnknownError("not tried");
+  absl::StatusOr<VerifiedToken> verified = absl::UnknownError("not tried");
   for (int attempt = 0; attempt < kKeyFetchAttempts; ++attempt) {
     if (attempt > 0) co_await Pause(backoff.Next());
     Secret token = response.id_token->Copy();
     const absl::Time deadline = clock.Now() + absl::Seconds(10);
-    verified = co_await VerifyIdToken(client, std::move(token), deadline);
+    verified =
+        co_await VerifyToken(client, provider::TokenKind::kIdToken, std::move(token), deadline);
     if (!absl::IsUnavailable(verified.status()) && !absl::IsDeadlineExceeded(verified.status())) {
       break;
     }
@@ -55,8 +63,10 @@ StatusTask CheckRefreshedIdToken(const Client& client, const grants::Grant& gran
       .nonce = grant.nonce ? &*grant.nonce : nullptr};
   CO_RETURN_IF_ERROR(
       ValidateRefreshedIdToken(verified->claims, grant.id_token, rules, clock.Now()).status());
-  co_return oauth::CheckHashes(verified->jwt, verified->claims,
-                               {.access_token = &response.access_token});
+  CO_RETURN_IF_ERROR(oauth::CheckHashes(verified->jwt, verified->claims,
+                                        {.access_token = &response.access_token}));
+  response.id_token = std::move(verified->signed_token);
+  co_return absl::OkStatus();
 }
 
 }  // namespace tokenbroker::broker

@@ -18,20 +18,24 @@ absl::Status AsProviderFault(absl::Status failure);
 
 // Checks the ID token of a refresh, if there is one, against the grant (OIDC Core 12.2), its
 // signature and at_hash included. Keys that cannot be fetched are tried again for a while, since
-// the answer cannot be had a second time. Errors: those of jose::VerifyJws,
+// the answer cannot be had a second time. An ID token that was encrypted is replaced by the signed
+// one inside. Errors: those of jose::VerifyJws,
 // oauth::ValidateRefreshedIdToken and oauth::CheckHashes; PROVIDER_UNAVAILABLE where the keys stay
 // away.
 StatusTask CheckRefreshedIdToken(const Client& client, const grants::Grant& grant,
-                                 const oauth::TokenResponse& response, const Clock& clock);
+                                 oauth::TokenResponse& response, const Clock& clock);
 
-// An ID token whose signature has been verified, with its claims.
-struct VerifiedIdToken {
+// A token of the provider's whose signature has been verified, with its claims.
+struct VerifiedToken {
+  Secret signed_token;  // without the encryption that it came in
   jose::Jwt jwt;
   Json claims;
 };
 
-// Verifies the signature and parses the claims.
-// Errors: those of Provider::VerifySignature, CLAIM_MALFORMED.
-Task<VerifiedIdToken> VerifyIdToken(const Client& client, Secret id_token, absl::Time deadline);
+// Decrypts it where the client gets its tokens encrypted, verifies the signature and parses the
+// claims.
+// Errors: those of provider::Decrypt, Provider::VerifySignature and jose::ParseClaims.
+Task<VerifiedToken> VerifyToken(const Client& client, provider::TokenKind kind, Secret token,
+                                absl::Time deadline);
 
 }  // namespace tokenbroker::broker

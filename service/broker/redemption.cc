@@ -67,7 +67,8 @@ Task<std::optional<oauth::IdTokenFacts>> CheckFrontChannel(const Redemption& red
   if (!response.id_token) co_return std::nullopt;
   Secret token = response.id_token->Copy();
   const absl::Time deadline = redemption.clock.Now() + redemption.client.refresh.request_timeout;
-  auto verified = co_await VerifyIdToken(redemption.client, std::move(token), deadline);
+  auto verified = co_await VerifyToken(redemption.client, provider::TokenKind::kIdToken,
+                                       std::move(token), deadline);
   if (!verified.ok()) co_return verified.status();
   const absl::Time now = redemption.clock.Now();
   auto facts = oauth::ValidateIdToken(verified->claims, Expected(redemption), now);
@@ -85,6 +86,7 @@ Task<std::optional<oauth::IdTokenFacts>> CheckFrontChannel(const Redemption& red
 }
 
 struct BackChannelIdToken {
+  Secret signed_token;
   oauth::IdTokenFacts facts;
   Json claims;
 };
@@ -97,7 +99,8 @@ Task<BackChannelIdToken> CheckBackChannel(const Redemption& redemption,
   if (!response.id_token) co_return Error(Reason::kIdTokenMissing);
   Secret token = response.id_token->Copy();
   const absl::Time deadline = redemption.clock.Now() + redemption.client.refresh.request_timeout;
-  auto verified = co_await VerifyIdToken(redemption.client, std::move(token), deadline);
+  auto verified = co_await VerifyToken(redemption.client, provider::TokenKind::kIdToken,
+                                       std::move(token), deadline);
   if (!verified.ok()) co_return verified.status();
   const absl::Time now = redemption.clock.Now();
   auto facts = oauth::ValidateIdToken(verified->claims, Expected(redemption), now);
@@ -109,7 +112,9 @@ Task<BackChannelIdToken> CheckBackChannel(const Redemption& redemption,
   if (front) {
     CO_RETURN_IF_ERROR(CheckSameEndUser(*front, *facts));
   }
-  co_return BackChannelIdToken{.facts = *std::move(facts), .claims = std::move(verified->claims)};
+  co_return BackChannelIdToken{.signed_token = std::move(verified->signed_token),
+                               .facts = *std::move(facts),
+                               .claims = std::move(verified->claims)};
 }
 
 grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& response,
@@ -203,6 +208,7 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
     RevokeInBackground(redemption.runtime, client, std::move(issued), redemption.clock);
     co_return AsProviderFault(back.status());
   }
+  response->id_token = std::move(back->signed_token);
   const grants::Grant grant = MakeGrant(redemption, *response, std::move(back->facts));
   absl::Status stored = co_await StoreGrant(redemption, grant);
   if (!stored.ok()) {

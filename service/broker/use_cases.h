@@ -11,8 +11,10 @@
 #include "broker/asker.h"
 #include "broker/authorization.h"
 #include "broker/callback.h"
+#include "broker/logout.h"
 #include "broker/revocation.h"
 #include "broker/token_cache.h"
+#include "broker/token_exchange.h"
 #include "grants/grant_store.h"
 
 namespace tokenbroker::broker {
@@ -52,6 +54,14 @@ class UseCases {
   virtual Task<RevokedGrant> RevokeGrant(const Asker& asker, std::string grant_id,
                                          absl::Time deadline) = 0;
   virtual Task<Json> GetUserInfo(const Asker& asker, std::string grant_id, absl::Time deadline) = 0;
+  // See TokenExchange.
+  virtual Task<ExchangedToken> ExchangeToken(const Asker& asker, ExchangeWish wish,
+                                             absl::Time deadline) = 0;
+  // See Logout.
+  virtual Task<Secret> CreateLogoutUrl(const Asker& asker, LogoutWish wish,
+                                       absl::Time deadline) = 0;
+  virtual Task<int> SubmitLogoutToken(const Asker& asker, SubmittedLogoutToken submitted,
+                                      absl::Time deadline) = 0;
   // Whether the store answers, for readiness.
   virtual StatusTask CheckStore() = 0;
 };

@@ -16,6 +16,7 @@
 #include "config/file.h"
 #include "config/message_walk.h"
 #include "config/response_types.h"
+#include "config/token_formats.h"
 #include "config/yaml_document.h"
 
 namespace tokenbroker::config {
@@ -85,6 +86,7 @@ absl::StatusOr<ParsedText> ParseText(std::string_view text, std::string_view nam
   CheckJwtIssuers(parsed.config, faults);
   CheckSecretSources(parsed.config, faults);
   CheckClientKeys(parsed.config, faults);
+  CheckTokenFormats(parsed.config, faults);
   RETURN_IF_ERROR(faults.ToStatus(name));
   CompleteDerived(parsed.config);
   return parsed;
@@ -128,6 +130,7 @@ void ReadSecrets(LoadedConfig& loaded, Faults& faults) {
           faults.Add(path + ".private_key", std::string(read.status().message()));
         }
       });
+  if (faults.empty()) CheckTokenSecrets(loaded.config, loaded.secrets, faults);
   const auto& keys = loaded.config.encryption().keys();
   for (int i = 0; i < keys.size() && faults.empty(); ++i) {
     auto key = DecodeSealingKey(loaded.secrets.Get(keys[i].key()));

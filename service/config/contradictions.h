@@ -15,6 +15,7 @@ void CheckClients(const v1::Config& config, Faults& faults);
 void CheckClientAuthentications(const v1::Config& config, Faults& faults);
 void CheckCallers(const v1::Config& config, Faults& faults);
 void CheckJwtIssuers(const v1::Config& config, Faults& faults);
+void CheckTokenFormats(const v1::Config& config, Faults& faults);
 void CheckSecretSources(const v1::Config& config, Faults& faults);
 void CheckClientKeys(const v1::Config& config, Faults& faults);
 

@@ -102,10 +102,15 @@ absl::Status ResponseInvalid(std::string_view check, ErrorMetadata metadata) {
   return Error(Reason::kProviderResponseInvalid, metadata);
 }
 
+bool IsContentType(std::string_view content_type, std::string_view type) {
+  std::string actual(content_type.substr(0, content_type.find(';')));
+  absl::StripAsciiWhitespace(&actual);
+  absl::AsciiStrToLower(&actual);
+  return actual == type;
+}
+
 bool IsJsonContentType(std::string_view content_type) {
-  std::string type(content_type.substr(0, content_type.find(';')));
-  absl::StripAsciiWhitespace(&type);
-  return absl::EqualsIgnoreCase(type, "application/json");
+  return IsContentType(content_type, "application/json");
 }
 
 std::string ReadErrorWord(std::string_view body) { return ReadErrorBody(body).word; }

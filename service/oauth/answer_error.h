@@ -16,7 +16,9 @@ absl::Status AnswerError(const HttpAnswer& answer, absl::Time now);
 // PROVIDER_RESPONSE_INVALID with metadata `check` and more.
 absl::Status ResponseInvalid(std::string_view check, ErrorMetadata metadata = {});
 
-// Whether a Content-Type header says `application/json`, whatever its parameters.
+// Whether a Content-Type header says `type` (in lower case), whatever its parameters.
+bool IsContentType(std::string_view content_type, std::string_view type);
+// The same for `application/json`.
 bool IsJsonContentType(std::string_view content_type);
 
 // The `error` of a JSON body where it matches [a-z_]{1,64}, else "".

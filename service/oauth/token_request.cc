@@ -17,6 +17,20 @@ void AddTargets(const Scopes& scopes, const std::optional<std::string>& audience
   for (const std::string& resource : resources) form.Add("resource", resource);
 }
 
+void AddExchange(const TokenExchange& exchange, FormWriter& form) {
+  form.Add("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
+  form.Add("subject_token", exchange.subject_token.Reveal());
+  form.Add("subject_token_type", exchange.subject_token_type);
+  if (!exchange.actor_token.empty()) {
+    form.Add("actor_token", exchange.actor_token.Reveal());
+    form.Add("actor_token_type", exchange.actor_token_type);
+  }
+  if (!exchange.requested_token_type.empty()) {
+    form.Add("requested_token_type", exchange.requested_token_type);
+  }
+  AddTargets(exchange.scopes, exchange.audience, exchange.resources, form);
+}
+
 void AddGrant(const AuthorizationGrant& grant, FormWriter& form) {
   std::visit(Overloaded{
                  [&](const AuthorizationCode& code) {
@@ -36,6 +50,7 @@ void AddGrant(const AuthorizationGrant& grant, FormWriter& form) {
                    AddTargets(credentials.scopes, credentials.audience, credentials.resources,
                               form);
                  },
+                 [&](const TokenExchange& exchange) { AddExchange(exchange, form); },
              },
              grant);
 }

@@ -33,7 +33,19 @@ struct ClientCredentials {
   std::optional<std::string> audience;
   std::vector<std::string> resources;
 };
-using AuthorizationGrant = std::variant<AuthorizationCode, RefreshToken, ClientCredentials>;
+// RFC 8693 section 2.1. What is empty is not sent.
+struct TokenExchange {
+  Secret subject_token;
+  std::string subject_token_type;
+  Secret actor_token;
+  std::string actor_token_type;
+  std::string requested_token_type;
+  Scopes scopes;
+  std::optional<std::string> audience;
+  std::vector<std::string> resources;
+};
+using AuthorizationGrant =
+    std::variant<AuthorizationCode, RefreshToken, ClientCredentials, TokenExchange>;
 
 // The form of a token request, without the client's authentication (see Authenticate).
 FormWriter TokenRequestForm(const AuthorizationGrant& grant);

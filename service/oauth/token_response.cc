@@ -58,6 +58,10 @@ absl::StatusOr<std::string> ReadTokenType(const Json& document, const TokenRespo
     return MemberMissing("token_type");
   }
   if (!found->is_string()) return MemberMalformed("token_type");
+  if (rules.may_be_no_access_token &&
+      absl::EqualsIgnoreCase(found->get_ref<const std::string&>(), "N_A")) {
+    return "N_A";
+  }
   if (!absl::EqualsIgnoreCase(found->get_ref<const std::string&>(), name)) {
     return ResponseInvalid("TOKEN_TYPE_UNSUPPORTED");
   }
@@ -131,6 +135,10 @@ absl::StatusOr<TokenResponse> ParseTokenResponse(const HttpAnswer& answer,
     ASSIGN_OR_RETURN(response.id_token, TakeToken(document, "id_token"));
   }
   ASSIGN_OR_RETURN(response.scopes, ReadScopes(document));
+  if (const auto type = document.find("issued_token_type"); type != document.end()) {
+    if (!type->is_string()) return MemberMalformed("issued_token_type");
+    response.issued_token_type = type->get<std::string>();
+  }
   return response;
 }
 

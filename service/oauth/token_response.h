@@ -21,11 +21,12 @@ std::string_view TokenTypeName(TokenType type);
 
 struct TokenResponse {
   Secret access_token;
-  std::string token_type;                  // by TokenTypeName, in its spelling
+  std::string token_type;                  // by TokenTypeName, in its spelling, or `N_A`
   std::optional<absl::Duration> lifetime;  // expires_in; absent or senseless: unknown
   std::optional<Secret> refresh_token;     // absent, null and "" are alike: none
   std::optional<Secret> id_token;
   std::optional<Scopes> scopes;  // absent: as asked for; present and empty: nothing granted
+  std::optional<std::string> issued_token_type;  // of a token exchange (RFC 8693)
 };
 
 // An HTTP answer, as far as these parsers look at it.
@@ -39,6 +40,7 @@ struct HttpAnswer {
 struct TokenResponseRules {
   bool allow_missing_token_type = false;  // switches per provider
   bool allow_other_content_types = false;
+  bool may_be_no_access_token = false;  // `N_A` is a token type too: for token exchanges
 };
 
 // Reads a 200 answer, and turns every other one into an error:

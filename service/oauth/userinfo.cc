@@ -1,6 +1,8 @@
 #include "oauth/userinfo.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/status_macros.h"
@@ -38,6 +40,35 @@ absl::StatusOr<Json> ParseUserInfo(const HttpAnswer& answer, std::string_view su
   }
   if (*actual != subject) return ResponseInvalid("SUBJECT_MISMATCH");
   return claims;
+}
+
+absl::StatusOr<Secret> ReadUserInfoJwt(const HttpAnswer& answer, absl::Time now) {
+  if (answer.status != 200) return RefusalOf(answer, now);
+  if (!IsContentType(answer.content_type, "application/jwt")) {
+    return ResponseInvalid("CONTENT_TYPE_UNSUPPORTED");
+  }
+  return Secret(answer.body);
+}
+
+absl::Status CheckSignedUserInfo(const Json& claims, const ExpectedUserInfo& expected,
+                                 absl::Time now) {
+  ASSIGN_OR_RETURN(const std::string issuer, RequireString(claims, "iss"));
+  if (issuer != expected.issuer) return Error(Reason::kIssuerMismatch);
+  ASSIGN_OR_RETURN(const std::vector<std::string> audience, RequireAudience(claims));
+  if (std::ranges::find(audience, expected.client_id) == audience.end()) {
+    return Error(Reason::kAudienceMismatch);
+  }
+  ASSIGN_OR_RETURN(const std::string subject, RequireSubject(claims));
+  if (subject != expected.subject) return Error(Reason::kSubjectMismatch);
+  ASSIGN_OR_RETURN(const auto expires_at, ReadNumericDate(claims, "exp", now));
+  if (expires_at && *expires_at <= now - expected.clock_skew) return Error(Reason::kTokenExpired);
+  ASSIGN_OR_RETURN(const auto not_before, ReadNumericDate(claims, "nbf", now));
+  if (not_before && *not_before > now + expected.clock_skew) {
+    return Error(Reason::kTokenNotYetValid);
+  }
+  ASSIGN_OR_RETURN(const auto issued_at, ReadNumericDate(claims, "iat", now));
+  if (issued_at && *issued_at > now + expected.clock_skew) return Error(Reason::kIssuedInFuture);
+  return absl::OkStatus();
 }
 
 }  // namespace tokenbroker::oauth

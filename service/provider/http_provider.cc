@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "jose/jws.h"
+#include "oauth/token_exchange.h"
 #include "oauth/userinfo.h"
 #include "provider/bounded_http_client.h"
 #include "provider/delivery.h"
@@ -62,12 +63,13 @@ Secret CredentialsOf(const Secret& access_token, oauth::TokenType type) {
 // (RFC 8705 section 3).
 absl::StatusOr<HttpRequest> UserInfoRequest(const oauth::ProviderMetadata& metadata,
                                             const oauth::ClientAuthentication& authentication,
-                                            const Secret& access_token, oauth::TokenType type) {
+                                            const Secret& access_token, oauth::TokenType type,
+                                            std::string_view accepted) {
   ASSIGN_OR_RETURN(const std::string_view url,
                    EndpointUrl(metadata, Endpoint::kUserInfo, authentication));
   HttpRequest request;
   request.url = url;
-  request.headers.push_back({"Accept", Secret("application/json")});
+  request.headers.push_back({"Accept", Secret(accepted)});
   request.headers.push_back({"Authorization", CredentialsOf(access_token, type)});
   request.tls.client_certificate = CertificateOf(authentication);
   return request;
@@ -77,6 +79,26 @@ absl::StatusOr<HttpRequest> UserInfoRequest(const oauth::ProviderMetadata& metad
 absl::Status Answered(absl::Status status, const HttpResponse& response) {
   const bool is_success = response.status >= 200 && response.status < 300;
   return Delivered(std::move(status), is_success ? Delivery::kUnknown : Delivery::kAnswered);
+}
+
+absl::StatusOr<oauth::TokenResponse> ParseTokens(const oauth::AuthorizationGrant& grant,
+                                                 const oauth::HttpAnswer& answer,
+                                                 const oauth::TokenResponseRules& rules,
+                                                 absl::Time now, oauth::TokenType type) {
+  const auto* exchange = std::get_if<oauth::TokenExchange>(&grant);
+  if (exchange == nullptr) return oauth::ParseTokenResponse(answer, rules, now, type);
+  return oauth::ParseTokenExchangeResponse(answer, rules, exchange->requested_token_type, now);
+}
+
+std::vector<std::string> AcceptedTypes(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::kIdToken:
+    case TokenKind::kUserInfo:
+      return {"jwt"};
+    case TokenKind::kLogoutToken:
+      return {"logout+jwt", "jwt"};
+  }
+  return {};
 }
 
 }  // namespace
@@ -108,8 +130,9 @@ Task<std::shared_ptr<const oauth::ProviderMetadata>> HttpProvider::Metadata(absl
   co_return metadata;
 }
 
-Task<jose::Jwt> HttpProvider::VerifySignature(Secret token, absl::Time deadline) {
-  auto verified = co_await Verify(std::move(token), deadline);
+Task<jose::Jwt> HttpProvider::VerifySignature(const TokenProtection& protection, TokenKind kind,
+                                              Secret token, absl::Time deadline) {
+  auto verified = co_await Verify(protection, kind, std::move(token), deadline);
   if (!verified.ok()) co_return Named(verified.status());
   co_return verified;
 }
@@ -123,10 +146,18 @@ Task<jose::Jwt> HttpProvider::VerifyAuthorizationResponse(Secret response,
   co_return verified;
 }
 
-Task<jose::Jwt> HttpProvider::Verify(Secret token, absl::Time deadline) {
+Task<jose::Jwt> HttpProvider::Verify(const TokenProtection& protection, TokenKind kind,
+                                     Secret token, absl::Time deadline) {
+  jose::JwsPolicy policy{.accepted_types = AcceptedTypes(kind)};
+  if (protection.algorithm) policy.algorithms = {*protection.algorithm};
+  if (protection.algorithm && jose::IsHmac(*protection.algorithm)) {
+    co_return VerifyWithSharedSecrets(token, protection.shared_secrets, policy);
+  }
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
-  jose::JwsPolicy policy;
-  CO_ASSIGN_OR_RETURN(policy.algorithms, SigningAlgorithms(options_.signing_algorithms, *metadata));
+  if (!protection.algorithm) {
+    CO_ASSIGN_OR_RETURN(policy.algorithms,
+                        SigningAlgorithms(options_.signing_algorithms, *metadata));
+  }
   co_return co_await keys_->Verify(std::move(token), std::move(policy), deadline);
 }
 
@@ -184,8 +215,8 @@ Task<oauth::TokenResponse> HttpProvider::SendTokenRequest(const Registration& re
   CO_ASSIGN_OR_RETURN(
       const HttpResponse response,
       co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
-  auto tokens = oauth::ParseTokenResponse(AnswerOf(response), options_.token_response_rules,
-                                          clock_.Now(), type);
+  auto tokens =
+      ParseTokens(grant, AnswerOf(response), options_.token_response_rules, clock_.Now(), type);
   if (!tokens.ok()) co_return Answered(tokens.status(), response);
   co_return tokens;
 }
@@ -222,10 +253,11 @@ Task<Json> HttpProvider::SendUserInfoRequest(const Registration& registration, S
                                              oauth::DpopKey dpop_key, std::string subject,
                                              absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
+  const std::string_view accepted = registration.user_info ? "application/jwt" : "application/json";
   absl::StatusOr<HttpResponse> response = Error(Reason::kInternal);
   for (const oauth::ClientAuthentication& authentication : registration.authentications) {
     const auto make = [&] {
-      return UserInfoRequest(*metadata, authentication, access_token, TypeOf(dpop_key));
+      return UserInfoRequest(*metadata, authentication, access_token, TypeOf(dpop_key), accepted);
     };
     DpopChannel::Request request{.make = make, .key = dpop_key, .access_token = &access_token};
     response = co_await dpop_channel_.Exchange(std::move(request), deadline);
@@ -234,8 +266,30 @@ Task<Json> HttpProvider::SendUserInfoRequest(const Registration& registration, S
     if (response->status != 401 || !CertificateOf(authentication)) break;
   }
   if (!response.ok()) co_return response.status();
+  if (registration.user_info) {
+    auto token = oauth::ReadUserInfoJwt(AnswerOf(*response), clock_.Now());
+    if (!token.ok()) co_return Answered(token.status(), *response);
+    co_return co_await VerifyUserInfo(registration, *std::move(token), std::move(subject),
+                                      deadline);
+  }
   auto claims = oauth::ParseUserInfo(AnswerOf(*response), subject, clock_.Now());
   if (!claims.ok()) co_return Answered(claims.status(), *response);
+  co_return claims;
+}
+
+Task<Json> HttpProvider::VerifyUserInfo(const Registration& registration, Secret token,
+                                        std::string subject, absl::Time deadline) {
+  const TokenProtection& protection = *registration.user_info;
+  CO_ASSIGN_OR_RETURN(Secret signed_token, Decrypt(std::move(token), protection));
+  CO_ASSIGN_OR_RETURN(const jose::Jwt jwt, co_await Verify(protection, TokenKind::kUserInfo,
+                                                           std::move(signed_token), deadline));
+  CO_ASSIGN_OR_RETURN(Json claims, jose::ParseClaims(jwt));
+  CO_RETURN_IF_ERROR(oauth::CheckSignedUserInfo(claims,
+                                                {.issuer = options_.issuer,
+                                                 .client_id = registration.client_id,
+                                                 .subject = std::move(subject),
+                                                 .clock_skew = options_.rules.clock_skew},
+                                                clock_.Now()));
   co_return claims;
 }
 

@@ -74,7 +74,8 @@ class HttpProvider final : public Provider {
   const ProviderRules& rules() const override { return options_.rules; }
 
   Task<std::shared_ptr<const oauth::ProviderMetadata>> Metadata(absl::Time deadline) override;
-  Task<jose::Jwt> VerifySignature(Secret token, absl::Time deadline) override;
+  Task<jose::Jwt> VerifySignature(const TokenProtection& protection, TokenKind kind, Secret token,
+                                  absl::Time deadline) override;
   Task<jose::Jwt> VerifyAuthorizationResponse(Secret response, jose::Algorithm algorithm,
                                               absl::Time deadline) override;
 
@@ -109,7 +110,10 @@ class HttpProvider final : public Provider {
                             std::string token_type_hint, absl::Time deadline);
   Task<Json> SendUserInfoRequest(const Registration& registration, Secret access_token,
                                  oauth::DpopKey dpop_key, std::string subject, absl::Time deadline);
-  Task<jose::Jwt> Verify(Secret token, absl::Time deadline);
+  Task<Json> VerifyUserInfo(const Registration& registration, Secret token, std::string subject,
+                            absl::Time deadline);
+  Task<jose::Jwt> Verify(const TokenProtection& protection, TokenKind kind, Secret token,
+                         absl::Time deadline);
 
   const Clock& clock_;
   const HttpProviderOptions options_;

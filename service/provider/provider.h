@@ -19,6 +19,7 @@
 #include "oauth/pushed_authorization.h"
 #include "oauth/token_request.h"
 #include "oauth/token_response.h"
+#include "provider/token_protection.h"
 
 namespace tokenbroker::provider {
 
@@ -30,6 +31,18 @@ struct Registration {
   // key or a certificate is rotated at the provider with no failed call; never with an
   // authorization code, which is sent once.
   std::vector<oauth::ClientAuthentication> authentications;
+  // ID tokens, and logout tokens, which are protected alike (Back-Channel Logout 2.4).
+  TokenProtection id_token;
+  // UserInfo responses, whose algorithm is set. None: they are plain JSON.
+  std::optional<TokenProtection> user_info;
+};
+
+// What kind of token a signature is checked of: another kind's `typ` is refused (RFC 8725 section
+// 3.11).
+enum class TokenKind {
+  kIdToken,      // `JWT` or none
+  kUserInfo,     // the same
+  kLogoutToken,  // `logout+jwt`; or `JWT` or none, as the providers do that came before it
 };
 
 // How strictly this provider is read; each switch loosens one pinned decision.
@@ -38,6 +51,7 @@ struct ProviderRules {
   bool require_issuer_parameter = false;  // RFC 9207 even where the metadata does not promise it
   bool strict_authorized_party = true;    // Core 12.2
   bool strict_auth_time = true;
+  bool logout_token_expiry_required = true;  // Back-Channel Logout 2.4
   absl::Duration default_access_token_lifetime = absl::Minutes(5);
   absl::Duration reuse_leeway =
       absl::ZeroDuration();  // how long a rotated refresh token still works
@@ -68,9 +82,11 @@ class Provider {
   virtual Task<std::shared_ptr<const oauth::ProviderMetadata>> Metadata(absl::Time deadline) = 0;
 
   // Verifies the signature of a token that this provider must have signed, refetching its keys
-  // where the token names one that is not known yet (limited by a token bucket). Errors: those of
-  // jose::VerifyJws.
-  virtual Task<jose::Jwt> VerifySignature(Secret token, absl::Time deadline) = 0;
+  // where the token names one that is not known yet (limited by a token bucket). A token that is
+  // signed with a shared secret needs none. `token` is not encrypted any more; `protection` must
+  // outlive the task. Errors: those of jose::VerifyJws.
+  virtual Task<jose::Jwt> VerifySignature(const TokenProtection& protection, TokenKind kind,
+                                          Secret token, absl::Time deadline) = 0;
 
   // The same for an authorization response (JARM), which must be signed with `algorithm`: the one
   // that the client is registered with.
@@ -97,10 +113,11 @@ class Provider {
   virtual StatusTask Revoke(const Registration& registration, Secret token,
                             std::string token_type_hint, absl::Time deadline) = 0;
 
-  // OIDC Core 5.3; `sub` is checked to be `subject`. `registration` is that of the client which
-  // the token is for; of it, only client certificates are used. `dpop_key` is what the token is
-  // bound to; null for a bearer token.
-  // Errors: OPERATION_NOT_SUPPORTED where it has no userinfo endpoint.
+  // OIDC Core 5.3; `sub` is checked to be `subject`, and a JWT is decrypted and verified.
+  // `registration` is that of the client which the token is for, and must outlive the task; of its
+  // authentications only client certificates are used. `dpop_key` is what the token is bound to;
+  // null for a bearer token. Errors: OPERATION_NOT_SUPPORTED where it has no userinfo endpoint;
+  // those of Decrypt, VerifySignature and oauth::CheckSignedUserInfo.
   virtual Task<Json> FetchUserInfo(const Registration& registration, Secret access_token,
                                    oauth::DpopKey dpop_key, std::string subject,
                                    absl::Time deadline) = 0;

@@ -204,6 +204,26 @@ void FillAccessToken(const broker::CachedToken& token, v1::GetAccessTokenRespons
   response.set_generation(token.grant_id.empty() ? 0 : token.generation);
 }
 
+broker::ExchangeWish ToExchangeWish(const v1::ExchangeTokenRequest& request) {
+  return {.client = request.client(),
+          .subject_token = Secret(request.subject_token()),
+          .subject_token_type = request.subject_token_type(),
+          .actor_token = Secret(request.actor_token()),
+          .actor_token_type = request.actor_token_type(),
+          .requested_token_type = request.requested_token_type(),
+          .audience = request.audience(),
+          .resources = ToVector(request.resources()),
+          .scopes = ToVector(request.scopes())};
+}
+
+void FillExchangedToken(const broker::ExchangedToken& token, v1::ExchangeTokenResponse& response) {
+  response.set_access_token(std::string(token.value.Reveal()));
+  response.set_token_type(token.token_type);
+  response.set_issued_token_type(token.issued_token_type);
+  if (token.expires_at) *response.mutable_expires_at() = ToTimestamp(*token.expires_at);
+  for (std::string& scope : token.scopes.values()) response.add_scopes(std::move(scope));
+}
+
 std::optional<absl::Duration> ToDuration(const google::protobuf::Duration& message) {
   // The range that duration.proto allows, and one sign for both parts.
   constexpr std::int64_t kMaxSeconds = 315'576'000'000;

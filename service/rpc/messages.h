@@ -23,6 +23,8 @@ absl::StatusOr<broker::SubmittedCallback> ToCallback(const v1::SubmitCallbackReq
 absl::StatusOr<broker::AccessTokenQuery> ToQuery(const v1::GetAccessTokenRequest& request);
 absl::StatusOr<oauth::DpopTarget> ToTarget(const v1::DpopTarget& message);
 
+broker::ExchangeWish ToExchangeWish(const v1::ExchangeTokenRequest& request);
+
 struct Listing {
   grants::GrantFilter filter;
   std::size_t page_size = 0;
@@ -31,6 +33,7 @@ absl::StatusOr<Listing> ToListing(const v1::ListGrantsRequest& request);
 
 void FillGrant(const grants::Grant& grant, v1::Grant& message);
 void FillAccessToken(const broker::CachedToken& token, v1::GetAccessTokenResponse& response);
+void FillExchangedToken(const broker::ExchangedToken& token, v1::ExchangeTokenResponse& response);
 
 // A duration of the wire, unless its parts do not fit together.
 std::optional<absl::Duration> ToDuration(const google::protobuf::Duration& message);

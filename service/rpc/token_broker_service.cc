@@ -43,6 +43,9 @@ std::vector<std::unique_ptr<Method>> TokenBrokerService::MakeMethods(RunningCall
   add(&Generated::RequestListGrants, Waiting("ListGrants", &Self::ListGrants));
   add(&Generated::RequestRevokeGrant, Waiting("RevokeGrant", &Self::RevokeGrant));
   add(&Generated::RequestGetUserInfo, Waiting("GetUserInfo", &Self::GetUserInfo));
+  add(&Generated::RequestExchangeToken, Waiting("ExchangeToken", &Self::ExchangeToken));
+  add(&Generated::RequestCreateLogoutUrl, Waiting("CreateLogoutUrl", &Self::CreateLogoutUrl));
+  add(&Generated::RequestSubmitLogoutToken, Waiting("SubmitLogoutToken", &Self::SubmitLogoutToken));
   return methods;
 }
 
@@ -195,6 +198,43 @@ StatusTask TokenBrokerService::GetUserInfo(Visit& visit, const broker::Asker& as
   CO_ASSIGN_OR_RETURN(const Json claims, co_await use_cases_.GetUserInfo(asker, std::move(grant_id),
                                                                          visit.call().deadline));
   FillStruct(claims, *response.mutable_claims());
+  co_return absl::OkStatus();
+}
+
+StatusTask TokenBrokerService::ExchangeToken(Visit& visit, const broker::Asker& asker,
+                                             const v1::ExchangeTokenRequest& request,
+                                             v1::ExchangeTokenResponse& response) {
+  visit.set_client(request.client());
+  broker::ExchangeWish wish = ToExchangeWish(request);
+  CO_ASSIGN_OR_RETURN(
+      const broker::ExchangedToken token,
+      co_await use_cases_.ExchangeToken(asker, std::move(wish), visit.call().deadline));
+  FillExchangedToken(token, response);
+  co_return absl::OkStatus();
+}
+
+StatusTask TokenBrokerService::CreateLogoutUrl(Visit& visit, const broker::Asker& asker,
+                                               const v1::CreateLogoutUrlRequest& request,
+                                               v1::CreateLogoutUrlResponse& response) {
+  visit.set_grant_id(request.grant_id());
+  broker::LogoutWish wish{.grant_id = request.grant_id(),
+                          .post_logout_redirect_uri = request.post_logout_redirect_uri(),
+                          .state = request.state()};
+  CO_ASSIGN_OR_RETURN(const Secret url, co_await use_cases_.CreateLogoutUrl(asker, std::move(wish),
+                                                                            visit.call().deadline));
+  response.set_logout_url(std::string(url.Reveal()));
+  co_return absl::OkStatus();
+}
+
+StatusTask TokenBrokerService::SubmitLogoutToken(Visit& visit, const broker::Asker& asker,
+                                                 const v1::SubmitLogoutTokenRequest& request,
+                                                 v1::SubmitLogoutTokenResponse& response) {
+  visit.set_client(request.client());
+  broker::SubmittedLogoutToken submitted{.client = request.client(),
+                                         .logout_token = Secret(request.logout_token())};
+  CO_ASSIGN_OR_RETURN(const int ended, co_await use_cases_.SubmitLogoutToken(
+                                           asker, std::move(submitted), visit.call().deadline));
+  response.set_ended_grants(ended);
   co_return absl::OkStatus();
 }
 

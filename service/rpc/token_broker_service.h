@@ -34,12 +34,12 @@ class TokenBrokerService final : public Service {
           v1::TokenBroker::WithAsyncMethod_GetAccessToken<
               v1::TokenBroker::WithAsyncMethod_GetGrant<v1::TokenBroker::WithAsyncMethod_ListGrants<
                   v1::TokenBroker::WithAsyncMethod_RevokeGrant<
-                      v1::TokenBroker::WithAsyncMethod_GetUserInfo<Base>>>>>>>;
+                      v1::TokenBroker::WithAsyncMethod_GetUserInfo<
+                          v1::TokenBroker::WithAsyncMethod_ExchangeToken<
+                              v1::TokenBroker::WithAsyncMethod_CreateLogoutUrl<
+                                  v1::TokenBroker::WithAsyncMethod_SubmitLogoutToken<Base>>>>>>>>>>;
   template <typename Base>
-  using Unserved = v1::TokenBroker::WithGenericMethod_WatchAccessToken<
-      v1::TokenBroker::WithGenericMethod_ExchangeToken<
-          v1::TokenBroker::WithGenericMethod_CreateLogoutUrl<
-              v1::TokenBroker::WithGenericMethod_SubmitLogoutToken<Base>>>>;
+  using Unserved = v1::TokenBroker::WithGenericMethod_WatchAccessToken<Base>;
   using Generated = Served<Unserved<v1::TokenBroker::Service>>;
 
   // What an RPC does once its caller is admitted.
@@ -76,6 +76,15 @@ class TokenBrokerService final : public Service {
                          const v1::RevokeGrantRequest& request, v1::RevokeGrantResponse& response);
   StatusTask GetUserInfo(Visit& visit, const broker::Asker& asker,
                          const v1::GetUserInfoRequest& request, v1::GetUserInfoResponse& response);
+  StatusTask ExchangeToken(Visit& visit, const broker::Asker& asker,
+                           const v1::ExchangeTokenRequest& request,
+                           v1::ExchangeTokenResponse& response);
+  StatusTask CreateLogoutUrl(Visit& visit, const broker::Asker& asker,
+                             const v1::CreateLogoutUrlRequest& request,
+                             v1::CreateLogoutUrlResponse& response);
+  StatusTask SubmitLogoutToken(Visit& visit, const broker::Asker& asker,
+                               const v1::SubmitLogoutTokenRequest& request,
+                               v1::SubmitLogoutTokenResponse& response);
 
   broker::UseCases& use_cases_;
   Gate& gate_;

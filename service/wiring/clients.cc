@@ -4,6 +4,7 @@
 
 #include "config/client_keys.h"
 #include "config/durations.h"
+#include "config/token_formats.h"
 #include "jose/algorithm.h"
 #include "oauth/client_authentication.h"
 
@@ -43,6 +44,29 @@ void AddCertificates(const config::v1::TlsClientAuthentication& authentication,
   }
 }
 
+// The words and keys were checked when the configuration was loaded. `encryption` may be null.
+provider::TokenProtection ProtectionOf(const config::v1::Client& client,
+                                       const std::string& algorithm,
+                                       const config::v1::ResponseEncryption* encryption,
+                                       const config::Secrets& secrets) {
+  provider::TokenProtection protection{.algorithm = jose::ParseAlgorithm(algorithm)};
+  if (protection.algorithm && jose::IsHmac(*protection.algorithm)) {
+    for (const auto& source : config::SharedSecretsOf(client)) {
+      protection.shared_secrets.push_back(secrets.Get(source).Copy());
+    }
+  }
+  if (encryption == nullptr) return protection;
+  for (const auto& key : encryption->keys()) {
+    protection.decryption_keys.push_back(*config::ReadDecryptionKey(key, secrets));
+  }
+  for (const std::string& name : encryption->content_encryptions()) {
+    if (const auto found = jose::ParseContentEncryption(name)) {
+      protection.encryption.content_encryptions.push_back(*found);
+    }
+  }
+  return protection;
+}
+
 provider::Registration RegistrationOf(const config::v1::Client& client,
                                       const config::Secrets& secrets) {
   provider::Registration registration{.client_id = client.client_id()};
@@ -60,6 +84,14 @@ provider::Registration RegistrationOf(const config::v1::Client& client,
                   oauth::CertificateTrust::kSelfSigned, registration);
   if (authentication.has_none()) {
     registration.authentications.emplace_back(oauth::NoAuthentication{});
+  }
+  registration.id_token = ProtectionOf(
+      client, client.id_token_signed_response_alg(),
+      client.has_id_token_encryption() ? &client.id_token_encryption() : nullptr, secrets);
+  if (!client.userinfo_signed_response_alg().empty()) {
+    registration.user_info = ProtectionOf(
+        client, client.userinfo_signed_response_alg(),
+        client.has_userinfo_encryption() ? &client.userinfo_encryption() : nullptr, secrets);
   }
   return registration;
 }
@@ -97,6 +129,8 @@ broker::Client ClientOf(const config::v1::Client& client, const config::Secrets&
       .provider = providers.at(client.provider()),
       .registration = RegistrationOf(client, secrets),
       .redirect_uris = {client.redirect_uris().begin(), client.redirect_uris().end()},
+      .post_logout_redirect_uris = {client.post_logout_redirect_uris().begin(),
+                                    client.post_logout_redirect_uris().end()},
       .requires_state_hash = client.require_state_hash(),
       .pushed_requests = PushedRequestsOf(client),
       .scopes = ScopesOf(client.scopes()),
@@ -105,6 +139,7 @@ broker::Client ClientOf(const config::v1::Client& client, const config::Secrets&
       .default_audience = client.default_audience(),
       .resources = {client.resources().begin(), client.resources().end()},
       .expose_front_channel_access_token = client.expose_front_channel_access_token(),
+      .allows_token_exchange = client.token_exchange(),
       .allows_client_credentials = client.client_credentials(),
       .authorization_request_lifetime = ToDuration(client.authorization_request_lifetime()),
       .grant_absolute_lifetime = ToDuration(client.grant_lifetime().absolute()),

@@ -47,6 +47,7 @@ provider::ProviderRules RulesOf(const config::v1::Provider& provider) {
           .require_issuer_parameter = provider.require_issuer_parameter(),
           .strict_authorized_party = !compatibility.accept_changed_authorized_party(),
           .strict_auth_time = !compatibility.accept_changed_auth_time(),
+          .logout_token_expiry_required = !compatibility.accept_logout_token_without_expiry(),
           .default_access_token_lifetime = ToDuration(provider.default_access_token_lifetime()),
           .reuse_leeway = ToDuration(provider.refresh_token_reuse_leeway())};
 }

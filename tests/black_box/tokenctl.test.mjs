@@ -11,13 +11,17 @@ import { secret, secretsOfCallback } from './harness/secrets.mjs';
 import { signIn } from '../providers/sign_in.mjs';
 
 const TOKENCTL = fileURLToPath(new URL('../../build/release/client/tokenctl/tokenctl', import.meta.url));
+const goodbye = 'http://127.0.0.1:8080/';
 const PROVIDER = fileURLToPath(new URL('../providers/real/provider.mjs', import.meta.url));
 
 describe('tokenctl', () => {
   let broker, provider, redirectUri;
 
   const start = (...args) =>
-    new Child(TOKENCTL, args, { env: { ...process.env, TOKEN_BROKER_ADDRESS: broker.address } });
+    new Child(TOKENCTL, args, {
+      env: { ...process.env, TOKEN_BROKER_ADDRESS: broker.address },
+      stdio: [args[0] === 'exchange' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    });
 
   async function run(...args) {
     const child = start(...args);
@@ -43,7 +47,12 @@ describe('tokenctl', () => {
   before(async () => {
     redirectUri = `http://127.0.0.1:${await freePort()}/callback`;
     const clients = join(scratchFolder(), 'clients.json');
-    const registered = { token_endpoint_auth_method: 'none', redirect_uris: [redirectUri] };
+    const registered = {
+      token_endpoint_auth_method: 'none',
+      redirect_uris: [redirectUri],
+      post_logout_redirect_uris: [goodbye],
+      grant_types: ['authorization_code', 'implicit', 'refresh_token', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+    };
     writeFileSync(clients, JSON.stringify([
       { client_id: 'cli', ...registered },
       { client_id: 'bound', dpop_bound_access_tokens: true, response_types: ['code'], ...registered },
@@ -55,6 +64,7 @@ describe('tokenctl', () => {
       clients: ['cli', 'bound'].map((name) => ({
         name, provider: 'real', client_id: name, authentication: { none: {} },
         redirect_uris: [redirectUri], response_types: ['code'], response_modes: ['form_post', 'query'],
+        post_logout_redirect_uris: [goodbye], token_exchange: name === 'cli',
         scopes: ['openid', 'profile', 'offline_access'],
         ...(name === 'bound' && { dpop: {} }),
       })),
@@ -83,6 +93,17 @@ describe('tokenctl', () => {
       assert.match((await run('grants')).stdout, new RegExp(`${grant.grant_id} +active +cli +alice`));
       assert.equal(JSON.parse((await run('userinfo', grant.grant_id)).stdout).sub, 'alice');
 
+      const logout = await run('logout', grant.grant_id, `--post_logout_redirect_uri=${goodbye}`);
+      assert.equal(logout.code, 0, logout.output);
+      const query = new URL(secret('logout URL', logout.stdout.trim())).searchParams;
+      secret('ID token', query.get('id_token_hint'));
+      assert.deepEqual([query.get('client_id'), query.get('post_logout_redirect_uri')], ['cli', goodbye]);
+
+      const exchange = start('exchange', '--client=cli', '--scopes=profile');
+      exchange.process.stdin.end(token.stdout);
+      assert.equal((await exchange.exited).code, 0, exchange.output);
+      assert.match(secret('exchanged token', exchange.stdout.trim()), /^\S{20,}$/);
+
       assert.equal((await run('revoke', grant.grant_id)).code, 2, 'no terminal and no --yes');
       const revoked = await run('revoke', grant.grant_id, '--yes');
       assert.match(revoked.stdout, /here and at the provider/);
@@ -110,6 +131,8 @@ describe('tokenctl', () => {
     'a missing argument': [['token'], 2, /takes one argument/],
     'a grant that is not there': [['token', 'nonsense'], 3, /GRANT_UNKNOWN/],
     'login without a client': [['login'], 2, /--client/],
+    'exchange without a client': [['exchange'], 2, /--client/],
+    'a logout of nothing': [['logout', 'nonsense'], 3, /GRANT_UNKNOWN/],
     'an unknown client': [['login', '--client=nobody', '--noopen', '--redirect_uri=http://127.0.0.1:0/'], 3, /CLIENT_UNKNOWN/],
     'a redirect URI elsewhere': [['login', '--client=cli', '--redirect_uri=https://a.example/cb'], 2, /loopback|127\.0\.0\.1/],
     'a state that is none': [['grants', '--state=happy'], 2, /--state/],

@@ -95,6 +95,24 @@ export async function signIn(authorizationUrl, { login = 'alice', deny = false, 
   throw new Error('the sign-in does not come to an end');
 }
 
+// Follows a logout URL through the provider's pages as a user who says yes, until the browser is sent
+// to a URL that begins with `goodbye`; returns that URL.
+export async function signOut(logoutUrl, { browser, goodbye }) {
+  let page = await browser.request(logoutUrl);
+  for (let steps = 0; steps < 10; ++steps) {
+    if (page.location?.startsWith(goodbye)) return page.location;
+    if (page.location) {
+      page = await browser.request(page.location);
+      continue;
+    }
+    const { action, fields } = parseForm(page.text);
+    const form = new URLSearchParams(fields);
+    form.set('logout', 'yes');
+    page = await browser.request(action, { method: 'POST', body: form.toString() });
+  }
+  throw new Error('the sign-out does not come to an end');
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,

@@ -106,7 +106,7 @@ export class HostileWorld {
     world.server = await HostileServer.start();
     world.registered = Array.from({ length: size }, (_, i) => ({
       id: `case-${i + 1}`,
-      clientSecret: secret('client secret', `cs~${randomBytes(18).toString('base64')}`),
+      clientSecret: secret('client secret', `cs~${randomBytes(48).toString('base64')}`),
     }));
     const issuer = (id) => `${world.server.origin}/t/${id}`;
     world.config = baseConfig({

@@ -63,10 +63,11 @@ function sameEnds(tested) {
   };
 }
 
-export function describeIdTokenCases(title, cases) {
+// `options` adds to the options of HostileWorld.start.
+export function describeIdTokenCases(title, cases, options = {}) {
   describe(title, () => {
     let world;
-    before(async () => { world = await HostileWorld.start({ size: cases.length * 2 }); });
+    before(async () => { world = await HostileWorld.start({ size: cases.length * 2, ...options }); });
     after(() => world?.stop());
 
     for (const tested of cases) {

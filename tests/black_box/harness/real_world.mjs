@@ -1,8 +1,9 @@
 // One broker in front of npm oidc-provider.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Broker, baseConfig } from './broker.mjs';
 import { Child, scratchFolder } from './child.mjs';
@@ -12,6 +13,43 @@ import { signIn } from '../../providers/sign_in.mjs';
 
 const PROVIDER = fileURLToPath(new URL('../../providers/real/provider.mjs', import.meta.url));
 const REDIRECT_URI = 'http://127.0.0.1:8080/callback';
+export const GOODBYE = 'http://127.0.0.1:8080/';
+
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+// A client whose ID tokens, logout tokens and userinfo are encrypted; of its two keys the second one
+// is in use.
+function encrypted(algorithm, enc) {
+  const make = () => (algorithm.startsWith('RSA')
+    ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+    : generateKeyPairSync('ec', { namedCurve: 'P-256' }));
+  const keys = ['old', 'new'].map((id) => ({ id, ...make() }));
+  const folder = scratchFolder();
+  const decryptionKeys = keys.map(({ id, privateKey }) => {
+    const file = join(folder, `${id}.pem`);
+    writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    return { private_key: { file }, algorithm, key_id: id };
+  });
+  const jwk = { ...keys[1].publicKey.export({ format: 'jwk' }), kid: 'new', use: 'enc', alg: algorithm };
+  return {
+    method: 'client_secret_basic',
+    backChannelLogout: true,
+    registered: {
+      jwks: { keys: [jwk] },
+      id_token_encrypted_response_alg: algorithm,
+      id_token_encrypted_response_enc: enc,
+      userinfo_signed_response_alg: 'RS256',
+      userinfo_encrypted_response_alg: algorithm,
+      userinfo_encrypted_response_enc: enc,
+    },
+    configured: {
+      id_token_signed_response_alg: 'RS256',
+      id_token_encryption: { keys: decryptionKeys },
+      userinfo_signed_response_alg: 'RS256',
+      userinfo_encryption: { keys: decryptionKeys },
+    },
+  };
+}
 
 // A token that comes through the browser is bound to no key.
 const BOUND_RESPONSE_TYPES = ['code', 'code id_token'];
@@ -28,12 +66,23 @@ const CLIENTS = {
   'dpop-public': { method: 'none', dpop: 'EdDSA' },
   'dpop-rsa': { method: 'client_secret_post', dpop: 'PS256' },
   patient: { method: 'client_secret_basic' },
+  logout: { method: 'client_secret_basic', backChannelLogout: true },
+  hs256: { method: 'client_secret_basic', alg: 'HS256', configured: { id_token_signed_response_alg: 'HS256' } },
+  exchange: { method: 'client_secret_basic', configured: { token_exchange: true }, grantTypes: [TOKEN_EXCHANGE] },
+  'signed-userinfo': {
+    method: 'client_secret_basic',
+    registered: { userinfo_signed_response_alg: 'ES256' },
+    configured: { userinfo_signed_response_alg: 'ES256' },
+  },
+  'encrypted-rsa': encrypted('RSA-OAEP-256', 'A256GCM'),
+  'encrypted-ec': encrypted('ECDH-ES', 'A128CBC-HS256'),
 };
 
 // A secret with everything that form-encoding has to get right.
-const makeSecret = () => secret('client secret', `${randomBytes(12).toString('base64')} +%/:&=~`);
+const makeSecret = () => secret('client secret', `${randomBytes(32).toString('base64')} +%/:&=~`);
 
-function registration(name, { method, alg = 'RS256', dpop, registered = {} }, clientSecret) {
+function registration(name, what, clientSecret, logoutUri) {
+  const { method, alg = 'RS256', dpop, backChannelLogout, grantTypes, registered } = what;
   return {
     client_id: name,
     ...(/^client_secret/.test(method) && { client_secret: clientSecret }),
@@ -41,12 +90,14 @@ function registration(name, { method, alg = 'RS256', dpop, registered = {} }, cl
     id_token_signed_response_alg: alg,
     ...(dpop && { dpop_bound_access_tokens: true, response_types: BOUND_RESPONSE_TYPES }),
     redirect_uris: [REDIRECT_URI],
-    post_logout_redirect_uris: ['http://127.0.0.1:8080/'],
+    post_logout_redirect_uris: [GOODBYE],
     ...registered,
+    ...(grantTypes && { grant_types: ['authorization_code', 'implicit', 'refresh_token', ...grantTypes] }),
+    ...(backChannelLogout && { backchannel_logout_uri: logoutUri, backchannel_logout_session_required: true }),
   };
 }
 
-function client(name, { method, dpop, configured = {} }, clientSecret) {
+function client(name, { method, dpop, configured }, clientSecret) {
   const proof = method === 'none' ? {} : { secrets: [{ inline: clientSecret }] };
   return {
     name,
@@ -55,6 +106,7 @@ function client(name, { method, dpop, configured = {} }, clientSecret) {
     authentication: { [method]: proof },
     ...(dpop && { dpop: { signing_algorithm: dpop } }),
     redirect_uris: [REDIRECT_URI],
+    post_logout_redirect_uris: [GOODBYE],
     response_types: dpop ? BOUND_RESPONSE_TYPES : RESPONSE_TYPES,
     response_modes: ['form_post', 'query', 'fragment'],
     scopes: ['openid', 'profile', 'email', 'offline_access', 'hello:read', 'hello:write'],
@@ -76,7 +128,8 @@ export class RealWorld {
     const world = new RealWorld();
     const all = { ...CLIENTS, ...clients };
     const secrets = Object.fromEntries(Object.keys(all).map((name) => [name, makeSecret()]));
-    const each = (make) => Object.entries(all).map(([name, what]) => make(name, what, secrets[name]));
+    const logoutUri = await world.#receiveLogoutTokens();
+    const each = (make) => Object.entries(all).map(([name, what]) => make(name, what, secrets[name], logoutUri));
     const file = join(scratchFolder(), 'clients.json');
     writeFileSync(file, JSON.stringify(each(registration)));
     const args = [PROVIDER, '--clients', file, '--access-token-lifetime', String(lifetime), ...flags];
@@ -95,6 +148,20 @@ export class RealWorld {
   addReplica() { return Broker.start(this.config); }
 
   get rpc() { return this.broker.rpc; }
+
+  // The endpoint of the application that the provider posts logout tokens to: they come to
+  // `logoutTokens`.
+  async #receiveLogoutTokens() {
+    this.logoutTokens = [];
+    this.application = http.createServer(async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += chunk;
+      this.logoutTokens.push(new URLSearchParams(body).get('logout_token'));
+      response.writeHead(200, { 'cache-control': 'no-store' }).end();
+    });
+    await new Promise((resolve) => { this.application.listen(0, '127.0.0.1', resolve); });
+    return `http://127.0.0.1:${this.application.address().port}/backchannel-logout`;
+  }
 
   begin(request = {}) {
     return this.rpc.CreateAuthorizationUrl({
@@ -139,5 +206,7 @@ export class RealWorld {
   async stop() {
     await this.broker.stop();
     await this.provider.stop();
+    this.application.closeAllConnections();
+    await new Promise((resolve) => { this.application.close(resolve); });
   }
 }

@@ -71,6 +71,7 @@ export function connect(address, { credentials = grpc.credentials.createInsecure
     rpc[name] = (request, { deadlineMs = 20000, metadata = {} } = {}) =>
       new Promise((resolve, reject) => {
         if (name === 'SubmitCallback') secretsOfCallback(request);
+        secret('logout token', request.logout_token);
         const sent = new grpc.Metadata();
         for (const [key, value] of Object.entries(metadata)) sent.set(key, value);
         stub[name](request, sent, { deadline: Date.now() + deadlineMs + Math.max(0, machine?.ahead ?? 0) * 1000 }, (error, answer) => {
@@ -88,5 +89,5 @@ function noteSecrets(answer) {
   for (const name of ['access_token', 'front_channel_access_token', 'browser_binding', 'state', 'dpop_proof']) {
     secret(name, answer[name]);
   }
-  if (answer.authorization_url) secretsOfUrl(answer.authorization_url);
+  for (const url of [answer.authorization_url, answer.logout_url]) if (url) secretsOfUrl(url);
 }

@@ -15,10 +15,10 @@ export function secret(what, value) {
   return value;
 }
 
-// Notes the secrets that an authorization URL carries.
+// Notes the secrets that a URL carries to the provider.
 export function secretsOfUrl(url) {
   const query = new URL(url).searchParams;
-  for (const name of ['state', 'nonce']) secret(name, query.get(name));
+  for (const name of ['state', 'nonce', 'id_token_hint']) secret(name, query.get(name));
 }
 
 const CALLBACK = ['code', 'state', 'id_token', 'access_token', 'response'];

@@ -33,6 +33,7 @@ export class Tenant {
     this.subject = 'user-1';
     this.claims = {}; // more claims for every ID token
     this.userinfo = {}; // more claims for userinfo
+    this.protect = undefined; // (plan, tenant): how ID tokens and logout tokens are protected, see jwt.mjs
     this.expiresIn = 3600;
     this.rotation = true;
     this.requestUriLifetime = 60;
@@ -124,7 +125,30 @@ export class Tenant {
     };
     const header = { alg: this.alg, kid: this.kid };
     const plan = { alg: this.alg, key: signingKey(this.alg), header, claims };
+    this.protect?.(plan, this);
     tweak.idToken?.(plan);
+    return this.secret(render(plan));
+  }
+
+  // What the provider posts to the client when a session ends (Back-Channel Logout 2.4). `claims`
+  // are added, undefined ones dropped; `spoil(plan)` may change the rest, see jwt.mjs.
+  logoutToken(claims, spoil) {
+    const plan = {
+      alg: this.alg,
+      key: signingKey(this.alg),
+      header: { alg: this.alg, kid: this.kid, typ: 'logout+jwt' },
+      claims: {
+        iss: this.issuer,
+        aud: this.clientId,
+        iat: this.now(),
+        exp: this.now() + 120,
+        jti: random('jti'),
+        events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+        ...claims,
+      },
+    };
+    this.protect?.(plan, this);
+    spoil?.(plan);
     return this.secret(render(plan));
   }
 
@@ -228,6 +252,8 @@ export class Tenant {
         return this.redeemCode(request.form, jkt, tweak);
       case 'refresh_token':
         return this.refresh(request.form, jkt, tweak);
+      case 'urn:ietf:params:oauth:grant-type:token-exchange':
+        return this.exchange(request.form);
       case 'client_credentials':
         return this.tokenResponse({ subject: this.clientId, scope: request.form.scope ?? '', jkt }, {}, tweak);
       default:
@@ -284,6 +310,21 @@ export class Tenant {
     const { nonce, ...request } = family.request;
     const scope = form.scope ?? request.scope;
     return this.tokenResponse({ ...request, scope }, { refreshToken, withIdToken: true }, tweak);
+  }
+
+  // RFC 8693: any of our access tokens for another one.
+  exchange(form) {
+    const subject = this.accessTokens.get(form.subject_token);
+    if (!subject) return failure(400, 'invalid_request', 'the subject_token is no good');
+    const scope = form.scope ?? subject.scope;
+    const json = {
+      access_token: this.issue({ subject: subject.subject, scope }),
+      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      token_type: 'Bearer',
+      expires_in: 60,
+      scope,
+    };
+    return { status: 200, json };
   }
 
   tokenResponse(request, { refreshToken, withIdToken }, tweak) {

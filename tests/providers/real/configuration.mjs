@@ -87,10 +87,13 @@ export function makeConfiguration(options, jwks) {
     responseTypes: RESPONSE_TYPES,
     jwks,
     findAccount,
+    // Logout tokens go to applications on loopback, which the provider's own dispatcher refuses.
+    fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
     claims: ACCOUNT_CLAIMS,
     enabledJWA: {
       clientAuthSigningAlgValues: JWS_ALGORITHMS,
       dPoPSigningAlgValues: ['ES256', 'EdDSA', 'PS256', 'RS256'],
+      idTokenSigningAlgValues: ['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256'],
     },
     scopes: ['openid', 'offline_access', 'hello:read', 'hello:write'],
     // The claims of the scopes come in the ID token too, as Auth0 and others send them.

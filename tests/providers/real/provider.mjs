@@ -19,6 +19,7 @@ const { Provider } = await import('oidc-provider');
 const { makeConfiguration } = await import('./configuration.mjs');
 const { generateSigningKeys, publicKeys } = await import('./keys.mjs');
 const { protectedApi } = await import('./protected_api.mjs');
+const { registerTokenExchange } = await import('./token_exchange.mjs');
 
 const { values: flags } = parseArgs({
   options: {
@@ -74,6 +75,8 @@ if (mtlsServer) options.mtlsOrigin = `https://127.0.0.1:${await listen(mtlsServe
 const issuer = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
 const keys = generateSigningKeys();
 const provider = new Provider(issuer, makeConfiguration(options, keys));
+
+registerTokenExchange(provider);
 
 // The sample application lives on plain-http loopback, which real deployments may not.
 const { invalidate } = provider.Client.Schema.prototype;

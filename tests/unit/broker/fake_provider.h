@@ -30,7 +30,8 @@ class FakeProvider final : public provider::Provider {
     co_return std::make_shared<const oauth::ProviderMetadata>(metadata);
   }
 
-  Task<jose::Jwt> VerifySignature(Secret token, absl::Time) override {
+  Task<jose::Jwt> VerifySignature(const provider::TokenProtection&, provider::TokenKind,
+                                  Secret token, absl::Time) override {
     absl::MutexLock lock(&mutex_);
     if (!signature_error.ok()) co_return signature_error;
     co_return jose::Jwt{.algorithm = jose::Algorithm::kRS256,
@@ -100,7 +101,7 @@ class FakeProvider final : public provider::Provider {
     repeat_last_ = true;
   }
   // What was sent: `code <code>`, `refresh <token>`, `refresh <token> scope=…`,
-  // `client_credentials`; with ` resource=…` for each.
+  // `client_credentials`, `exchange <token>`; with ` resource=…` for each.
   std::vector<std::string> sent() const {
     absl::MutexLock lock(&mutex_);
     return sent_;
@@ -146,6 +147,12 @@ class FakeProvider final : public provider::Provider {
       if (!refresh->scopes.empty()) text += " scope=" + refresh->scopes.ToString();
       if (refresh->audience) text += " audience=" + *refresh->audience;
       return text + ResourcesOf(refresh->resources);
+    }
+    if (const auto* exchange = std::get_if<oauth::TokenExchange>(&grant)) {
+      std::string text = "exchange " + std::string(exchange->subject_token.Reveal());
+      if (!exchange->scopes.empty()) text += " scope=" + exchange->scopes.ToString();
+      if (exchange->audience) text += " audience=" + *exchange->audience;
+      return text + ResourcesOf(exchange->resources);
     }
     return "client_credentials";
   }

@@ -291,6 +291,42 @@ std::vector<Case> ClientCases() {
   return {
       {"UnknownProvider", With("provider: auth0", "provider: auth"),
        "b.yaml:11:15: clients[0].provider: there is no provider \"auth\"; did you mean \"auth0\"?"},
+      {"UnknownIdTokenAlgorithm",
+       With("scopes: [openid, profile]", "id_token_signed_response_alg: none"),
+       "b.yaml:15:35: clients[0].id_token_signed_response_alg: there is no signing algorithm "
+       "\"none\"; there are: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, "
+       "EdDSA, HS256, HS384, HS512"},
+      {"SharedSecretWithoutASecret",
+       Replaced(With("scopes: [openid, profile]", "id_token_signed_response_alg: HS256"),
+                "{client_secret_basic: {secrets: [{env: SHOP_SECRET}]}}", "{none: {}}"),
+       "b.yaml:15:35: clients[0].id_token_signed_response_alg: needs a client secret, which this "
+       "authentication has not"},
+      {"AlgorithmThatTheProviderHasNot",
+       Replaced(With("scopes: [openid, profile]", "userinfo_signed_response_alg: ES256"),
+                "auth0.com/\n", "auth0.com/\n    id_token_signing_algorithms: [RS256]\n"),
+       "b.yaml:16:35: clients[0].userinfo_signed_response_alg: must be one of the provider's "
+       "id_token_signing_algorithms"},
+      {"UnsignedEncryptedUserInfo",
+       With("scopes: [openid, profile]",
+            "userinfo_encryption: {keys: [{private_key: {env: K}, algorithm: RSA-OAEP}]}"),
+       "b.yaml:15:26: clients[0].userinfo_encryption: needs userinfo_signed_response_alg: anybody "
+       "can encrypt"},
+      {"UnknownEncryption",
+       With("scopes: [openid, profile]",
+            "id_token_encryption:\n      keys: [{private_key: {env: K}, algorithm: RSA1_5}]\n"
+            "      content_encryptions: [A128GCM, A128]"),
+       "b.yaml:16:49: clients[0].id_token_encryption.keys[0].algorithm: there is no key management "
+       "algorithm \"RSA1_5\"; there are: RSA-OAEP, RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW, "
+       "ECDH-ES+A192KW, ECDH-ES+A256KW\n"
+       "b.yaml:17:38: clients[0].id_token_encryption.content_encryptions[1]: there is no content "
+       "encryption \"A128\"; there are: A128GCM, A192GCM, A256GCM, A128CBC-HS256, A192CBC-HS384, "
+       "A256CBC-HS512"},
+      {"ExchangeOfBoundTokens",
+       With("scopes: [openid, profile]", "token_exchange: true\n    dpop: {}"),
+       "b.yaml:15:21: clients[0].token_exchange: contradicts dpop: nobody would have the key of an "
+       "exchanged token"},
+      {"EncryptionWithoutKeys", With("scopes: [openid, profile]", "id_token_encryption: {}"),
+       "b.yaml:15:26: clients[0].id_token_encryption.keys: is required"},
       {"ClientNameTwice",
        With("callers:",
             "  - name: shop\n    provider: local\n    client_id: x\n"

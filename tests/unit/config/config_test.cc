@@ -228,6 +228,33 @@ encryption:
                 "base64url; make one with: openssl rand -hex 32");
 }
 
+TEST_F(Config, FaultsOfKeysAndSharedSecretsNameTheirFields) {
+  Write("short", std::string(31, 's'));
+  Write("long", std::string(32, 's'));
+  Write("public", "-----BEGIN PUBLIC KEY-----\n" + std::string(64, 'A') + "\n");
+  const std::string path =
+      Write("broker.yaml", R"(providers: [{name: a, issuer: "https://a.example"}]
+clients:
+  - name: c
+    provider: a
+    client_id: "1"
+    authentication: {client_secret_post: {secrets: [{file: long}, {file: short}, {file: public}]}}
+    redirect_uris: [https://c.example/cb]
+    id_token_signed_response_alg: HS256
+    id_token_encryption:
+      keys:
+        - {private_key: {file: public}, algorithm: RSA-OAEP}
+)");
+  const std::string message(LoadConfig(path).status().message());
+  EXPECT_THAT(message,
+              HasSubstr(":6:21: clients[0].authentication: a secret that verifies "
+                        "signatures must have 32 bytes at least (RFC 7518 section 3.2)\n"));
+  EXPECT_THAT(message, HasSubstr(":6:21: clients[0].authentication: a PEM key is no secret to "
+                                 "verify signatures with: others may know it\n"));
+  EXPECT_THAT(message, HasSubstr(":11:25: clients[0].id_token_encryption.keys[0].private_key: "));
+  EXPECT_THAT(message, Not(HasSubstr("AAAA")));
+}
+
 TEST_F(Config, IsCheckedWithoutReadingItsSecrets) {
   const std::string path =
       Write("broker.yaml", "encryption: {keys: [{id: a, key: {file: not-there}}]}");

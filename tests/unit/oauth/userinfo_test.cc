@@ -1,5 +1,7 @@
 #include "oauth/userinfo.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -97,6 +99,67 @@ TEST(UserInfo, IsNeverCheckedAgainstNothing) {
                   {.status = 200, .content_type = "application/json", .body = R"({"sub":"alice"})"},
                   "", kNow),
               FailsWith(Reason::kProviderResponseInvalid));
+}
+
+TEST(UserInfoJwt, IsSentAsOne) {
+  // ui-format-downgrade
+  const auto read = [](std::string_view type, std::string_view body, int status = 200) {
+    return ReadUserInfoJwt({.status = status, .content_type = type, .body = body}, kNow);
+  };
+  for (const char* type :
+       {"application/jwt", "application/jwt; charset=utf-8", "Application/JWT"}) {
+    EXPECT_EQ(read(type, "a.b.c")->Reveal(), "a.b.c") << type;
+  }
+  for (const char* type : {"application/json", "", "text/plain", "application/jwt2"}) {
+    const auto refused = read(type, R"({"sub":"alice"})");
+    EXPECT_THAT(refused, FailsWith(Reason::kProviderResponseInvalid)) << type;
+    EXPECT_EQ(MetadataOf(refused.status())["check"], "CONTENT_TYPE_UNSUPPORTED") << type;
+  }
+  EXPECT_THAT(read("application/jwt", "a.b.c", 503), FailsWith(Reason::kProviderUnavailable));
+  EXPECT_EQ(MetadataOf(read("application/jwt", "", 401).status())["error"], "invalid_token");
+}
+
+TEST(UserInfoJwt, IsForThisClientAndSubject) {
+  // ui-signed, ui-signed-bad
+  constexpr std::int64_t now = 1767225600;
+  const ExpectedUserInfo expected{
+      .issuer = "https://op.example", .client_id = "client", .subject = "alice"};
+  const Json good = {{"iss", "https://op.example"}, {"aud", "client"}, {"sub", "alice"}};
+  struct {
+    const char* name;
+    const char* claim;
+    std::optional<Json> value;  // none: the claim is missing
+    std::optional<Reason> reason;
+  } const rows[] = {
+      {"all is well", "email", "alice@example.org", std::nullopt},
+      {"iss missing", "iss", std::nullopt, Reason::kClaimMissing},
+      {"iss of another", "iss", "https://op.example/", Reason::kIssuerMismatch},
+      {"aud missing", "aud", std::nullopt, Reason::kClaimMissing},
+      {"aud of another", "aud", "client1", Reason::kAudienceMismatch},
+      {"aud of nobody", "aud", Json::array(), Reason::kAudienceMismatch},
+      {"aud of ours too", "aud", Json::array({"other", "client"}), std::nullopt},
+      {"sub missing", "sub", std::nullopt, Reason::kClaimMissing},
+      {"sub of another", "sub", "mallory", Reason::kSubjectMismatch},
+      {"expired", "exp", now - 60, Reason::kTokenExpired},
+      {"expired within the leeway", "exp", now - 59, std::nullopt},
+      {"not yet valid", "nbf", now + 61, Reason::kTokenNotYetValid},
+      {"of the future", "iat", now + 61, Reason::kIssuedInFuture},
+      {"exp as text", "exp", "never", Reason::kClaimMalformed},
+  };
+  for (const auto& row : rows) {
+    Json claims = good;
+    if (row.value) {
+      claims[row.claim] = *row.value;
+    } else {
+      claims.erase(row.claim);
+    }
+    const absl::Status status = CheckSignedUserInfo(claims, expected, kNow);
+    if (row.reason) {
+      EXPECT_THAT(status, FailsWith(*row.reason)) << row.name;
+    } else {
+      EXPECT_OK(status) << row.name;
+    }
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "gmock/gmock.h"
+#include "support/encrypt_jwe.h"
 #include "support/signing_key.h"
 #include "support/status_matchers.h"
 #include "unit/provider/gate.h"
@@ -354,14 +355,16 @@ TEST_F(HttpProviderTest, VerifiesWhatItsProviderSigned) {
   const SigningKey key = SigningKey::Generate(jose::Algorithm::kRS256, "key");
   http_.Enqueue(kJwksUrl, JsonResponse(200, JwkSetText({key.Jwk()})));
   EXPECT_OK(RunBlocking(runtime_,
-                        provider_.VerifySignature(Secret(key.Sign({{"sub", "alice"}})), Soon())));
+                        provider_.VerifySignature(registration_.id_token, TokenKind::kIdToken,
+                                                  Secret(key.Sign({{"sub", "alice"}})), Soon())));
 }
 
 // `alg-from-token`: without configuration and metadata that is RS256, whatever the token says.
 TEST_F(HttpProviderTest, TakesNoAlgorithmFromAToken) {
   const SigningKey key = SigningKey::Generate(jose::Algorithm::kES256, "key");
   const auto verified = RunBlocking(
-      runtime_, provider_.VerifySignature(Secret(key.Sign({{"sub", "alice"}})), Soon()));
+      runtime_, provider_.VerifySignature(registration_.id_token, TokenKind::kIdToken,
+                                          Secret(key.Sign({{"sub", "alice"}})), Soon()));
   EXPECT_THAT(verified, FailsWith(Reason::kAlgorithmNotAllowed));
   EXPECT_THAT(http_.requests_for(kJwksUrl), IsEmpty());
 }
@@ -430,6 +433,119 @@ TEST_F(HttpProviderTest, VerifiesAuthorizationResponsesWithTheOneAlgorithmOfTheC
   EXPECT_THAT(
       verify(ec.SignWithHeader({{"alg", "none"}}, {{"iss", kIssuer}}), jose::Algorithm::kES256),
       FailsWith(Reason::kAlgorithmNotAllowed));
+}
+
+// bcl-typ: a logout token is no ID token, though the same key signs both.
+TEST_F(HttpProviderTest, TellsKindsOfTokensApart) {
+  const SigningKey key = SigningKey::Shared(jose::Algorithm::kRS256, "key");
+  http_.AnswerWith(kJwksUrl,
+                   [&](const auto&) { return JsonResponse(200, JwkSetText({key.Jwk()})); });
+  const auto verify = [&](TokenKind kind, const Json& header) {
+    return RunBlocking(runtime_, provider_.VerifySignature(
+                                     registration_.id_token, kind,
+                                     Secret(key.SignWithHeader(header, {{"sub", "a"}})), Soon()));
+  };
+  EXPECT_OK(verify(TokenKind::kLogoutToken, {{"typ", "logout+jwt"}}));
+  EXPECT_OK(verify(TokenKind::kLogoutToken, {{"typ", nullptr}}));
+  EXPECT_OK(verify(TokenKind::kIdToken, {{"typ", nullptr}}));
+  EXPECT_THAT(verify(TokenKind::kIdToken, {{"typ", "logout+jwt"}}),
+              FailsWith(Reason::kJwtTypeMismatch));
+  EXPECT_THAT(verify(TokenKind::kUserInfo, {{"typ", "logout+jwt"}}),
+              FailsWith(Reason::kJwtTypeMismatch));
+  EXPECT_THAT(verify(TokenKind::kLogoutToken, {{"typ", "at+jwt"}}),
+              FailsWith(Reason::kJwtTypeMismatch));
+}
+
+TEST_F(HttpProviderTest, TakesTheOneAlgorithmThatAClientIsRegisteredFor) {
+  const SigningKey rsa = SigningKey::Shared(jose::Algorithm::kRS256, "rsa");
+  const SigningKey elliptic = SigningKey::Shared(jose::Algorithm::kES256, "ec");
+  http_.AnswerWith(kJwksUrl, [&](const auto&) {
+    return JsonResponse(200, JwkSetText({rsa.Jwk(), elliptic.Jwk()}));
+  });
+  const TokenProtection protection{.algorithm = jose::Algorithm::kES256};
+  const auto verify = [&](std::string token) {
+    return RunBlocking(runtime_, provider_.VerifySignature(protection, TokenKind::kIdToken,
+                                                           Secret(token), Soon()));
+  };
+  EXPECT_OK(verify(elliptic.Sign({{"sub", "alice"}})));
+  EXPECT_THAT(verify(rsa.Sign({{"sub", "alice"}})), FailsWith(Reason::kAlgorithmNotAllowed));
+}
+
+TEST_F(HttpProviderTest, NeedsNoKeysForASharedSecret) {
+  TokenProtection protection{.algorithm = jose::Algorithm::kHS256};
+  protection.shared_secrets.emplace_back(std::string(32, 's'));
+  const std::string token = *jose::SignHmacJws({{"typ", "JWT"}}, "{}", jose::Algorithm::kHS256,
+                                               Secret(std::string(32, 's')));
+  EXPECT_OK(RunBlocking(
+      runtime_, provider_.VerifySignature(protection, TokenKind::kIdToken, Secret(token), Soon())));
+  EXPECT_THAT(http_.requests(), IsEmpty());
+}
+
+class SignedUserInfo : public HttpProviderTest {
+ protected:
+  SignedUserInfo() {
+    registration_.user_info = TokenProtection{.algorithm = jose::Algorithm::kRS256};
+    http_.AnswerWith(kJwksUrl,
+                     [this](const auto&) { return JsonResponse(200, JwkSetText({key_.Jwk()})); });
+  }
+
+  absl::StatusOr<Json> Receive(std::string body, std::string type = "application/jwt") {
+    HttpResponse response = JsonResponse(200, body);
+    response.headers = {{"content-type", type}};
+    http_.Enqueue(kUserInfoUrl, std::move(response));
+    return FetchUserInfo();
+  }
+
+  const SigningKey key_ = SigningKey::Shared(jose::Algorithm::kRS256, "key");
+  const Json claims_ = {{"iss", kIssuer}, {"aud", "client"}, {"sub", "alice"}, {"name", "Alice"}};
+};
+
+// ui-signed
+TEST_F(SignedUserInfo, IsVerified) {
+  EXPECT_THAT(Receive(key_.Sign(claims_)), IsOkAndHolds(claims_));
+  EXPECT_THAT(http_.requests_for(kUserInfoUrl)[0].headers,
+              Contains(Pair("accept", "application/jwt")));
+  EXPECT_THAT(Receive(testing::WithBrokenSignature(key_.Sign(claims_))),
+              FailsWith(Reason::kSignatureInvalid));
+  EXPECT_THAT(Receive(key_.SignWithHeader({{"alg", "none"}}, claims_)),
+              FailsWith(Reason::kAlgorithmNotAllowed));
+  Json of_another = claims_;
+  of_another["sub"] = "mallory";
+  EXPECT_THAT(Receive(key_.Sign(of_another)), FailsWith(Reason::kSubjectMismatch));
+}
+
+// ui-format-downgrade
+TEST_F(SignedUserInfo, IsNotTradedForAnythingElse) {
+  EXPECT_THAT(Receive(claims_.dump(), "application/json"),
+              FailsWith(Reason::kProviderResponseInvalid));
+  EXPECT_THAT(Receive(key_.Sign(claims_), "application/json"),
+              FailsWith(Reason::kProviderResponseInvalid));
+  EXPECT_THAT(Receive(claims_.dump()), FailsWith(Reason::kJwtMalformed));
+}
+
+TEST_F(SignedUserInfo, MayBeEncrypted) {
+  const Secret pem = *SigningKey::Shared(jose::Algorithm::kES256, "enc").key().ToPem();
+  const auto recipient = *jose::DecryptionKey::FromPem(pem, jose::KeyManagement::kEcdhEs, "enc");
+  registration_.user_info->decryption_keys = {recipient};
+  registration_.user_info->encryption.content_encryptions = {jose::ContentEncryption::kA256Gcm};
+  EXPECT_THAT(Receive(testing::EncryptJwe(key_.Sign(claims_), recipient,
+                                          jose::ContentEncryption::kA256Gcm)),
+              IsOkAndHolds(claims_));
+  EXPECT_THAT(Receive(key_.Sign(claims_)), FailsWith(Reason::kJwtMalformed));
+  EXPECT_THAT(
+      Receive(testing::EncryptJwe(claims_.dump(), recipient, jose::ContentEncryption::kA256Gcm)),
+      FailsWith(Reason::kJwtMalformed));
+}
+
+TEST_F(HttpProviderTest, ReadsTheAnswerToATokenExchange) {
+  http_.Enqueue(kTokenUrl, JsonResponse(200, R"({"access_token":"t","token_type":"N_A",
+      "issued_token_type":"urn:ietf:params:oauth:token-type:jwt"})"));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  const auto exchange = [] {
+    return oauth::TokenExchange{.subject_token = Secret("s"), .subject_token_type = "urn:s"};
+  };
+  EXPECT_OK(RequestToken(exchange()));
+  EXPECT_THAT(RequestToken(exchange()), FailsWith(Reason::kProviderResponseInvalid));
 }
 
 }  // namespace

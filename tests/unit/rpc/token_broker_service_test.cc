@@ -123,6 +123,27 @@ class FakeUseCases final : public broker::UseCases {
     const Json claims = {{"sub", "alice"}};
     co_return claims;
   }
+  Task<broker::ExchangedToken> ExchangeToken(const broker::Asker&, broker::ExchangeWish wish,
+                                             absl::Time) override {
+    last_exchange_wish = std::move(wish);
+    if (!failure.ok()) co_return failure;
+    co_return broker::ExchangedToken{.value = Secret(kToken),
+                                     .token_type = "N_A",
+                                     .issued_token_type = "urn:ietf:params:oauth:token-type:jwt",
+                                     .expires_at = kExpiry,
+                                     .scopes = {"orders:read"}};
+  }
+  Task<Secret> CreateLogoutUrl(const broker::Asker&, broker::LogoutWish wish, absl::Time) override {
+    last_logout_wish = std::move(wish);
+    if (!failure.ok()) co_return failure;
+    co_return Secret("https://op.example/logout?client_id=web");
+  }
+  Task<int> SubmitLogoutToken(const broker::Asker&, broker::SubmittedLogoutToken submitted,
+                              absl::Time) override {
+    last_logout_token = std::move(submitted);
+    if (!failure.ok()) co_return failure;
+    co_return 3;
+  }
   StatusTask CheckStore() override { co_return absl::OkStatus(); }
 
   absl::Status failure;
@@ -130,6 +151,9 @@ class FakeUseCases final : public broker::UseCases {
   broker::AuthorizationWish last_wish;
   broker::SubmittedCallback last_callback;
   std::optional<broker::AccessTokenQuery> last_query;
+  broker::ExchangeWish last_exchange_wish;
+  broker::LogoutWish last_logout_wish;
+  broker::SubmittedLogoutToken last_logout_token;
   grants::GrantFilter last_filter;
   std::size_t last_page_size = 0;
   std::string last_page_token;
@@ -315,13 +339,6 @@ TEST_F(TokenBrokerServiceTest, ProvesNothingThatIsNoRequest) {
   EXPECT_FALSE(use_cases_.last_query.has_value());
 }
 
-TEST_F(TokenBrokerServiceTest, RefusesWhatItDoesNotOffer) {
-  v1::ExchangeTokenRequest exchange;
-  v1::ExchangeTokenResponse exchanged;
-  EXPECT_EQ(Call(&v1::TokenBroker::Stub::ExchangeToken, exchange, exchanged).error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
-}
-
 TEST_F(TokenBrokerServiceTest, BeginsASignIn) {
   v1::CreateAuthorizationUrlRequest request;
   request.set_client("web");
@@ -422,6 +439,61 @@ TEST_F(TokenBrokerServiceTest, ReturnsUserInfo) {
   v1::GetUserInfoResponse response;
   ASSERT_TRUE(Call(&v1::TokenBroker::Stub::GetUserInfo, request, response).ok());
   EXPECT_EQ(response.claims().fields().at("sub").string_value(), "alice");
+}
+
+TEST_F(TokenBrokerServiceTest, ExchangesATokenForAnother) {
+  v1::ExchangeTokenRequest request;
+  request.set_client("web");
+  request.set_subject_token("subject-token");
+  request.set_subject_token_type("urn:ietf:params:oauth:token-type:access_token");
+  request.set_actor_token("actor-token");
+  request.set_actor_token_type("urn:ietf:params:oauth:token-type:jwt");
+  request.set_requested_token_type("urn:ietf:params:oauth:token-type:jwt");
+  request.set_audience("https://api.example");
+  request.add_resources("https://api.example/orders");
+  request.add_scopes("orders:read");
+  v1::ExchangeTokenResponse response;
+  ASSERT_TRUE(Call(&v1::TokenBroker::Stub::ExchangeToken, request, response).ok());
+  const broker::ExchangeWish& wish = use_cases_.last_exchange_wish;
+  EXPECT_EQ(wish.client, "web");
+  EXPECT_EQ(wish.subject_token.Reveal(), "subject-token");
+  EXPECT_EQ(wish.subject_token_type, "urn:ietf:params:oauth:token-type:access_token");
+  EXPECT_EQ(wish.actor_token.Reveal(), "actor-token");
+  EXPECT_EQ(wish.actor_token_type, "urn:ietf:params:oauth:token-type:jwt");
+  EXPECT_EQ(wish.requested_token_type, "urn:ietf:params:oauth:token-type:jwt");
+  EXPECT_EQ(wish.audience, "https://api.example");
+  EXPECT_THAT(wish.resources, ElementsAre("https://api.example/orders"));
+  EXPECT_THAT(wish.scopes, ElementsAre("orders:read"));
+  EXPECT_EQ(response.access_token(), kToken);
+  EXPECT_EQ(response.token_type(), "N_A");
+  EXPECT_EQ(response.issued_token_type(), "urn:ietf:params:oauth:token-type:jwt");
+  EXPECT_EQ(response.expires_at().seconds(), absl::ToUnixSeconds(kExpiry));
+  EXPECT_THAT(response.scopes(), ElementsAre("orders:read"));
+  EXPECT_EQ(response.generation(), 0);
+}
+
+TEST_F(TokenBrokerServiceTest, MakesALogoutUrl) {
+  v1::CreateLogoutUrlRequest request;
+  request.set_grant_id("grant-1");
+  request.set_post_logout_redirect_uri("https://app.example/bye");
+  request.set_state("s");
+  v1::CreateLogoutUrlResponse response;
+  ASSERT_TRUE(Call(&v1::TokenBroker::Stub::CreateLogoutUrl, request, response).ok());
+  EXPECT_EQ(response.logout_url(), "https://op.example/logout?client_id=web");
+  EXPECT_EQ(use_cases_.last_logout_wish.grant_id, "grant-1");
+  EXPECT_EQ(use_cases_.last_logout_wish.post_logout_redirect_uri, "https://app.example/bye");
+  EXPECT_EQ(use_cases_.last_logout_wish.state, "s");
+}
+
+TEST_F(TokenBrokerServiceTest, TakesALogoutToken) {
+  v1::SubmitLogoutTokenRequest request;
+  request.set_client("web");
+  request.set_logout_token("a.b.c");
+  v1::SubmitLogoutTokenResponse response;
+  ASSERT_TRUE(Call(&v1::TokenBroker::Stub::SubmitLogoutToken, request, response).ok());
+  EXPECT_EQ(response.ended_grants(), 3);
+  EXPECT_EQ(use_cases_.last_logout_token.client, "web");
+  EXPECT_EQ(use_cases_.last_logout_token.logout_token.Reveal(), "a.b.c");
 }
 
 TEST_F(TokenBrokerServiceTest, PassesFailuresOn) {
