@@ -52,6 +52,7 @@ struct Client {
   std::string default_audience;        // may be empty
   std::vector<std::string> resources;  // that may be asked for, RFC 8707
   bool expose_front_channel_access_token = false;
+  bool confirms_access_tokens = false;     // by introspection, RFC 7662
   bool allows_token_exchange = false;      // RFC 8693
   bool allows_client_credentials = false;  // tokens of the client's own, RFC 6749 section 4.4
   // What the proofs of its new grants are signed with (RFC 9449); none: bearer tokens. A grant that

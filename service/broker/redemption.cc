@@ -15,6 +15,7 @@
 #include "broker/lifetime.h"
 #include "broker/pause.h"
 #include "broker/revocation.h"
+#include "broker/token_confirmation.h"
 #include "oauth/jwt_response.h"
 
 namespace tokenbroker::broker {
@@ -182,6 +183,7 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   const absl::Time deadline = redemption.clock.Now() + client.refresh.request_timeout;
   auto metadata = co_await client.provider->Metadata(deadline);
   if (!metadata.ok()) co_return metadata.status();
+  CO_RETURN_IF_ERROR(CheckConfirmable(client, **metadata));
   const bool issuer_promised = client.provider->rules().require_issuer_parameter ||
                                (*metadata)->authorization_response_iss_parameter_supported;
   absl::Status opened = co_await OpenResponse(redemption);
@@ -207,6 +209,14 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   if (!back.ok()) {
     RevokeInBackground(redemption.runtime, client, std::move(issued), redemption.clock);
     co_return AsProviderFault(back.status());
+  }
+  Secret shown = response->access_token.Copy();
+  std::string subject = back->facts.subject;
+  absl::Status confirmed =
+      co_await ConfirmAccessToken(client, std::move(shown), std::move(subject), redemption.clock);
+  if (!confirmed.ok()) {
+    RevokeInBackground(redemption.runtime, client, std::move(issued), redemption.clock);
+    co_return confirmed;
   }
   response->id_token = std::move(back->signed_token);
   const grants::Grant grant = MakeGrant(redemption, *response, std::move(back->facts));

@@ -15,6 +15,7 @@
 #include "broker/pause.h"
 #include "broker/refresh.h"
 #include "broker/revocation.h"
+#include "broker/token_confirmation.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -297,6 +298,12 @@ StatusTask Exchange(Flight& flight) {
 
   absl::Status checked =
       co_await CheckRefreshedIdToken(*flight.client, flight.grant, *response, flight.context.clock);
+  if (checked.ok()) {
+    Secret shown = response->access_token.Copy();
+    std::string subject = flight.grant.id_token.subject;
+    checked = co_await ConfirmAccessToken(*flight.client, std::move(shown), std::move(subject),
+                                          flight.context.clock);
+  }
   if (!checked.ok()) {
     co_return co_await RefuseAnswer(flight, *std::move(response), std::move(checked));
   }

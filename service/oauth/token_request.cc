@@ -73,6 +73,13 @@ FormWriter PushedAuthorizationForm(const Parameters& parameters, std::string_vie
   return form;
 }
 
+FormWriter IntrospectionRequestForm(const Secret& access_token) {
+  FormWriter form;
+  form.Add("token", access_token.Reveal());
+  form.Add("token_type_hint", "access_token");
+  return form;
+}
+
 FormWriter RevocationRequestForm(const Secret& token, std::string_view token_type_hint) {
   FormWriter form;
   form.Add("token", token.Reveal());

@@ -55,6 +55,9 @@ FormWriter TokenRequestForm(const AuthorizationGrant& grant);
 FormWriter PushedAuthorizationForm(const Parameters& parameters, std::string_view client_id,
                                    const ClientAuthentication& authentication);
 
+// The same of an introspection request for an access token (RFC 7662 section 2.1).
+FormWriter IntrospectionRequestForm(const Secret& access_token);
+
 // The same of a revocation request (RFC 7009 section 2.1). `token_type_hint` is `refresh_token` or
 // `access_token`.
 FormWriter RevocationRequestForm(const Secret& token, std::string_view token_type_hint);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "jose/jws.h"
+#include "oauth/introspection.h"
 #include "oauth/token_exchange.h"
 #include "oauth/userinfo.h"
 #include "provider/bounded_http_client.h"
@@ -238,6 +239,29 @@ StatusTask HttpProvider::SendRevocation(const Registration& registration, Secret
       const HttpResponse response,
       co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
   co_return Answered(oauth::CheckEmptyAnswer(AnswerOf(response), clock_.Now()), response);
+}
+
+StatusTask HttpProvider::ConfirmAccessToken(const Registration& registration, Secret access_token,
+                                            std::string subject, absl::Time deadline) {
+  co_return Named(
+      co_await Introspect(registration, std::move(access_token), std::move(subject), deadline));
+}
+
+StatusTask HttpProvider::Introspect(const Registration& registration, Secret access_token,
+                                    std::string subject, absl::Time deadline) {
+  CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
+  ClientRequest request{.endpoint = Endpoint::kIntrospection,
+                        .make_form = [&access_token](const auto&) {
+                          return oauth::IntrospectionRequestForm(access_token);
+                        }};
+  CO_ASSIGN_OR_RETURN(
+      const HttpResponse response,
+      co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
+  const oauth::ExpectedToken expected{.issuer = options_.issuer,
+                                      .client_id = registration.client_id,
+                                      .subject = std::move(subject)};
+  co_return Answered(oauth::CheckIntrospection(AnswerOf(response), expected, clock_.Now()),
+                     response);
 }
 
 Task<Json> HttpProvider::FetchUserInfo(const Registration& registration, Secret access_token,

@@ -94,6 +94,9 @@ class HttpProvider final : public Provider {
   StatusTask Revoke(const Registration& registration, Secret token, std::string token_type_hint,
                     absl::Time deadline) override;
 
+  StatusTask ConfirmAccessToken(const Registration& registration, Secret access_token,
+                                std::string subject, absl::Time deadline) override;
+
   Task<Json> FetchUserInfo(const Registration& registration, Secret access_token,
                            oauth::DpopKey dpop_key, std::string subject,
                            absl::Time deadline) override;
@@ -108,6 +111,8 @@ class HttpProvider final : public Provider {
                                                      absl::Time deadline);
   StatusTask SendRevocation(const Registration& registration, Secret token,
                             std::string token_type_hint, absl::Time deadline);
+  StatusTask Introspect(const Registration& registration, Secret access_token, std::string subject,
+                        absl::Time deadline);
   Task<Json> SendUserInfoRequest(const Registration& registration, Secret access_token,
                                  oauth::DpopKey dpop_key, std::string subject, absl::Time deadline);
   Task<Json> VerifyUserInfo(const Registration& registration, Secret token, std::string subject,

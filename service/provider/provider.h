@@ -113,6 +113,13 @@ class Provider {
   virtual StatusTask Revoke(const Registration& registration, Secret token,
                             std::string token_type_hint, absl::Time deadline) = 0;
 
+  // RFC 7662: OK where the provider says that the access token is active, and this client's and
+  // `subject`'s as far as it says whose it is. `registration` must outlive the task.
+  // Errors: those of oauth::CheckIntrospection; OPERATION_NOT_SUPPORTED where it has no
+  // introspection endpoint.
+  virtual StatusTask ConfirmAccessToken(const Registration& registration, Secret access_token,
+                                        std::string subject, absl::Time deadline) = 0;
+
   // OIDC Core 5.3; `sub` is checked to be `subject`, and a JWT is decrypted and verified.
   // `registration` is that of the client which the token is for, and must outlive the task; of its
   // authentications only client certificates are used. `dpop_key` is what the token is bound to;

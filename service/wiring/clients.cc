@@ -139,6 +139,7 @@ broker::Client ClientOf(const config::v1::Client& client, const config::Secrets&
       .default_audience = client.default_audience(),
       .resources = {client.resources().begin(), client.resources().end()},
       .expose_front_channel_access_token = client.expose_front_channel_access_token(),
+      .confirms_access_tokens = client.confirm_access_tokens(),
       .allows_token_exchange = client.token_exchange(),
       .allows_client_credentials = client.client_credentials(),
       .authorization_request_lifetime = ToDuration(client.authorization_request_lifetime()),

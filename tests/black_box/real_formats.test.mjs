@@ -19,7 +19,7 @@ async function refreshed(grantId) {
 }
 
 describe('tokens of oidc-provider', () => {
-  for (const client of ['hs256', 'encrypted-rsa', 'encrypted-ec', 'signed-userinfo']) {
+  for (const client of ['confirmed', 'hs256', 'encrypted-rsa', 'encrypted-ec', 'signed-userinfo']) {
     for (const responseType of ['code', 'code id_token token']) {
       it(`are taken as the client "${client}" gets them (${responseType})`, async () => {
         const { grant, id_token_claims: claims } = await world.signIn({ client, response_type: responseType });

@@ -67,6 +67,7 @@ const CLIENTS = {
   'dpop-rsa': { method: 'client_secret_post', dpop: 'PS256' },
   patient: { method: 'client_secret_basic' },
   logout: { method: 'client_secret_basic', backChannelLogout: true },
+  confirmed: { method: 'client_secret_basic', configured: { confirm_access_tokens: true } },
   hs256: { method: 'client_secret_basic', alg: 'HS256', configured: { id_token_signed_response_alg: 'HS256' } },
   exchange: { method: 'client_secret_basic', configured: { token_exchange: true }, grantTypes: [TOKEN_EXCHANGE] },
   'signed-userinfo': {

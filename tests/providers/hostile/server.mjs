@@ -16,6 +16,7 @@ const ENDPOINTS = {
   '/token': ['token', 'token'],
   '/userinfo': ['userinfo', 'userInfo'],
   '/revoke': ['revocation', 'revoke'],
+  '/introspect': ['introspection', 'introspect'],
   '/end_session': ['end_session', 'endSession'],
 };
 

@@ -91,6 +91,7 @@ export class Tenant {
       userinfo_endpoint: at('/userinfo'),
       jwks_uri: at('/jwks'),
       revocation_endpoint: at('/revoke'),
+      introspection_endpoint: at('/introspect'),
       end_session_endpoint: at('/end_session'),
       pushed_authorization_request_endpoint: at('/par'),
       response_types_supported: ['code', 'code id_token', 'code token', 'code id_token token'],
@@ -359,6 +360,15 @@ export class Tenant {
     if (family) family.dead = true;
     this.accessTokens.delete(request.form.token);
     return { status: 200, json: undefined };
+  }
+
+  // RFC 7662
+  introspect(request) {
+    if (!this.authenticates(request)) return failure(401, 'invalid_client');
+    const known = this.accessTokens.get(request.form.token);
+    if (!known) return { status: 200, json: { active: false } };
+    const json = { active: true, iss: this.issuer, client_id: this.clientId, sub: known.subject, scope: known.scope };
+    return { status: 200, json: { ...json, exp: this.now() + this.expiresIn } };
   }
 
   endSession() {

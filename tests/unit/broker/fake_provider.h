@@ -80,6 +80,16 @@ class FakeProvider final : public provider::Provider {
     co_return revocation_error;
   }
 
+  StatusTask ConfirmAccessToken(const provider::Registration&, Secret access_token,
+                                std::string subject, absl::Time) override {
+    absl::MutexLock lock(&mutex_);
+    confirmed_.push_back(std::string(access_token.Reveal()) + " of " + subject);
+    if (confirmations.empty()) co_return absl::OkStatus();
+    absl::Status status = confirmations.front();
+    confirmations.pop_front();
+    co_return status;
+  }
+
   Task<Json> FetchUserInfo(const provider::Registration&, Secret access_token,
                            oauth::DpopKey dpop_key, std::string subject, absl::Time) override {
     {
@@ -125,6 +135,12 @@ class FakeProvider final : public provider::Provider {
                                    .authorization_endpoint = "https://op.example/authorize",
                                    .token_endpoint = "https://op.example/token",
                                    .jwks_uri = "https://op.example/jwks"};
+  // What ConfirmAccessToken answers, in order, and what it was asked: `<token> of <subject>`.
+  std::deque<absl::Status> confirmations;
+  std::vector<std::string> confirmed() const {
+    absl::MutexLock lock(&mutex_);
+    return confirmed_;
+  }
   absl::Status metadata_error;
   absl::Status signature_error;
   absl::Status revocation_error;
@@ -167,6 +183,7 @@ class FakeProvider final : public provider::Provider {
   std::vector<std::string> proven_ ABSL_GUARDED_BY(mutex_);
   std::vector<oauth::Parameters> pushed_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> revoked_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> confirmed_ ABSL_GUARDED_BY(mutex_);
 };
 
 // An answer that does not wait.

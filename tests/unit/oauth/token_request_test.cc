@@ -115,6 +115,12 @@ TEST(TokenRequest, AsksForClientCredentials) {
             "grant_type=client_credentials&scope=s&audience=a&client_id=c&client_secret=x");
 }
 
+TEST(IntrospectionRequest, NamesTheToken) {
+  // RFC 7662 section 2.1
+  EXPECT_EQ(IntrospectionRequestForm(Secret("2YotnFZFEjr1zCsicMWpAA")).Finish().Reveal(),
+            "token=2YotnFZFEjr1zCsicMWpAA&token_type_hint=access_token");
+}
+
 TEST(RevocationRequest, NamesTheToken) {
   // RFC 7009 section 2.1
   EXPECT_EQ(

@@ -435,6 +435,43 @@ TEST_F(HttpProviderTest, VerifiesAuthorizationResponsesWithTheOneAlgorithmOfTheC
       FailsWith(Reason::kAlgorithmNotAllowed));
 }
 
+class Confirmation : public HttpProviderTest {
+ protected:
+  absl::Status Confirm() {
+    return RunBlocking(runtime_,
+                       provider_.ConfirmAccessToken(registration_, Secret("at"), "alice", Soon()));
+  }
+};
+
+TEST_F(Confirmation, AsksTheProviderOfTheToken) {
+  http_.Enqueue(kIntrospectionUrl, JsonResponse(401, R"({"error":"invalid_client"})"));
+  http_.Enqueue(kIntrospectionUrl,
+                JsonResponse(200, R"({"active":true,"client_id":"client","sub":"alice"})"));
+  EXPECT_OK(Confirm());
+  const auto requests = http_.requests_for(kIntrospectionUrl);
+  ASSERT_THAT(requests, SizeIs(2));
+  EXPECT_THAT(requests[1].body, AllOf(HasSubstr("token=at"), Not(HasSubstr("secret"))));
+  EXPECT_NE(Authorization(requests[0]), Authorization(requests[1]));
+}
+
+TEST_F(Confirmation, FailsWhereTheProviderSaysOtherwise) {
+  for (const char* body : {R"({"active":false})", R"({"active":true,"sub":"mallory"})",
+                           R"({"active":true,"client_id":"other"})",
+                           R"({"active":true,"iss":"https://elsewhere.example"})"}) {
+    http_.Enqueue(kIntrospectionUrl, JsonResponse(200, body));
+    const absl::Status status = Confirm();
+    EXPECT_THAT(status, FailsWith(Reason::kProviderResponseInvalid)) << body;
+    EXPECT_THAT(MetadataOf(status), Contains(Pair("provider", "op")));
+  }
+  http_.Enqueue(kIntrospectionUrl, JsonResponse(503, ""));
+  EXPECT_THAT(Confirm(), FailsWith(Reason::kProviderUnavailable));
+}
+
+TEST_F(Confirmation, NeedsAnEndpoint) {
+  DiscoverWithout("introspection_endpoint");
+  EXPECT_THAT(Confirm(), FailsWith(Reason::kOperationNotSupported));
+}
+
 // bcl-typ: a logout token is no ID token, though the same key signs both.
 TEST_F(HttpProviderTest, TellsKindsOfTokensApart) {
   const SigningKey key = SigningKey::Shared(jose::Algorithm::kRS256, "key");

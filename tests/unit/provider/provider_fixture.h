@@ -41,6 +41,7 @@ inline constexpr std::string_view kDiscoveryUrl =
 inline constexpr std::string_view kJwksUrl = "https://op.example/jwks";
 inline constexpr std::string_view kTokenUrl = "https://op.example/token";
 inline constexpr std::string_view kRevocationUrl = "https://op.example/revoke";
+inline constexpr std::string_view kIntrospectionUrl = "https://op.example/introspect";
 inline constexpr std::string_view kUserInfoUrl = "https://op.example/userinfo";
 
 inline Json DiscoveryDocument() {
@@ -49,6 +50,7 @@ inline Json DiscoveryDocument() {
           {"token_endpoint", kTokenUrl},
           {"jwks_uri", kJwksUrl},
           {"revocation_endpoint", kRevocationUrl},
+          {"introspection_endpoint", kIntrospectionUrl},
           {"userinfo_endpoint", kUserInfoUrl}};
 }
 

@@ -1,0 +1,26 @@
+// Asking the provider whether the token that it has just issued is what it seems (RFC 7662).
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/clock.h"
+#include "base/secret.h"
+#include "base/task.h"
+#include "broker/client.h"
+#include "oauth/provider_metadata.h"
+
+namespace tokenbroker::broker {
+
+// Whether the client's tokens can be confirmed at all, to be asked before anything is spent.
+// Errors: PROVIDER_MISCONFIGURED where the client wants them confirmed and the provider has no
+// introspection endpoint.
+absl::Status CheckConfirmable(const Client& client, const oauth::ProviderMetadata& metadata);
+
+// Confirms a new access token of `subject`, where the client is configured so. A provider that
+// cannot be asked is asked again for a while, since the token cannot be had a second time.
+// Errors: those of Provider::ConfirmAccessToken.
+StatusTask ConfirmAccessToken(const Client& client, Secret access_token, std::string subject,
+                              const Clock& clock);
+
+}  // namespace tokenbroker::broker

@@ -1,0 +1,28 @@
+// What a provider says of a token by introspection (RFC 7662).
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "oauth/token_response.h"
+
+namespace tokenbroker::oauth {
+
+// Whose token it must be. No member is empty.
+struct ExpectedToken {
+  std::string issuer;
+  std::string client_id;
+  std::string subject;
+};
+
+// Checks an answer of the introspection endpoint: the token is active, has not expired, and is the
+// expected one's as far as the answer says whose it is (`iss`, `client_id`, `sub`).
+// Errors: for an answer that is no 200, those of AnswerError; else PROVIDER_RESPONSE_INVALID with
+// metadata `check`: CONTENT_TYPE_UNSUPPORTED, JSON_MALFORMED, TOKEN_INACTIVE, ISSUER_MISMATCH,
+// CLIENT_MISMATCH, SUBJECT_MISMATCH, TOKEN_EXPIRED, CLAIM_MISSING or CLAIM_MALFORMED (metadata
+// `claim`). Pure and thread-safe.
+absl::Status CheckIntrospection(const HttpAnswer& answer, const ExpectedToken& expected,
+                                absl::Time now);
+
+}  // namespace tokenbroker::oauth
