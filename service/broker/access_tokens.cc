@@ -1,13 +1,12 @@
 #include "broker/access_tokens.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "broker/dpop.h"
+#include "broker/held_token.h"
 #include "broker/lifetime.h"
 
 namespace tokenbroker::broker {
@@ -22,54 +21,10 @@ constexpr std::size_t kGrantsOfSubject = 100;
 
 constexpr std::size_t kJtiBytes = 16;
 
-// No token reaches a caller whose policy does not name all that the token can do. `openid` alone
-// lets nobody do anything.
-bool MayHave(const Asker& asker, const std::vector<std::string>& scopes,
-             const std::string& audience) {
-  const bool scopes_fit =
-      !asker.scopes || std::all_of(scopes.begin(), scopes.end(), [&](const std::string& scope) {
-        return scope == "openid" || asker.scopes->Contains(scope);
-      });
-  const bool audience_fits =
-      !asker.audiences || audience.empty() || asker.audiences->contains(audience);
-  return scopes_fit && audience_fits;
-}
-
-// What the query selects, in the one form that equal selections share.
-absl::StatusOr<TokenSelector> Select(const AccessTokenQuery& query, const Grant& grant,
-                                     const Client& client) {
-  TokenSelector selector;
-  if (!query.scopes.empty()) {
-    auto scopes = oauth::Scopes::FromValues(query.scopes);
-    if (!scopes.ok()) return FieldError("scopes", "holds a value that is no scope");
-    if (!grant.scopes.Covers(*scopes)) {
-      return Error(Reason::kScopeNotAllowed, {{"because", "not granted"}});
-    }
-    if (*scopes != grant.scopes) selector.scopes = *std::move(scopes);
-  }
-  if (!query.audience.empty() && query.audience != grant.audience) {
-    if (!MayTarget(client, query.audience)) {
-      return Error(Reason::kAudienceNotAllowed, {{"audience", query.audience}});
-    }
-    selector.audience = query.audience;
-  }
-  return selector;
-}
-
 // A caller who needs the token will meet the same failure, with somebody there to hear of it.
 asio::awaitable<void> IgnoreOutcome(StatusTask task) { (void)co_await std::move(task); }
 
-absl::Status Ended(const Grant& grant) {
-  return Error(Reason::kReauthorizationRequired,
-               {{"because", grant.ended_because}, {"grant_id", grant.id}});
-}
-
 }  // namespace
-
-absl::Status CheckRelease(const Asker& asker, const CachedToken& token) {
-  if (MayHave(asker, token.scopes, token.audience)) return absl::OkStatus();
-  return Error(Reason::kScopeNotAllowed, {{"because", "policy"}});
-}
 
 // A colon is in no grant id.
 std::string CredentialsPlace(std::string_view client) {
@@ -173,29 +128,11 @@ absl::StatusOr<Secret> AccessTokens::Prove(const CachedToken& token,
 }
 
 absl::StatusOr<TokenSnapshot> AccessTokens::Keep(const Grant& grant, const TokenSelector& selector,
-                                                 const std::string& key,
+                                                 const Client& client, const std::string& key,
                                                  TokenCache::Ticket ticket) const {
-  const grants::AccessToken& held = grant.access_tokens.at(selector);
-  ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, Load(grant.dpop_key));
-  auto token = std::make_shared<CachedToken>();
-  token->grant_id = grant.id;
-  token->owner = grant.caller;
-  token->client = grant.client;
-  token->selector = selector;
-  token->value = held.value.Copy();
-  token->token_type = held.token_type;
-  token->dpop_key = std::move(dpop_key);
-  token->expires_at = held.expires_at;
-  token->obtained_at = held.obtained_at;
-  const Client* client = clients_.FindAny(grant.client);
-  const bool refreshable = client != nullptr && grant.refresh_token.has_value();
-  token->refresh_after =
-      refreshable ? RefreshAfter(grant.id, held, client->refresh) : absl::InfiniteFuture();
-  token->scopes = held.scopes.values();
-  token->audience = selector.audience.empty() ? grant.audience : selector.audience;
-  token->generation = grant.generation;
+  ASSIGN_OR_RETURN(TokenSnapshot token, TakeSnapshot(grant, selector, client));
   cache_.Insert(key, token, ticket);
-  return TokenSnapshot(std::move(token));
+  return token;
 }
 
 Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_id,
@@ -214,7 +151,8 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
     if (grant->state != GrantState::kActive) co_return Ended(*grant);
     const Client* client = clients_.FindAny(grant->client);
     if (client == nullptr) co_return Error(Reason::kClientUnknown);
-    CO_ASSIGN_OR_RETURN(const TokenSelector selector, Select(query, *grant, *client));
+    CO_ASSIGN_OR_RETURN(const TokenSelector selector,
+                        SelectToken(query.scopes, query.audience, *grant, *client));
     // Asked before a refresh, so that a caller cannot have tokens made that it may not have.
     const oauth::Scopes& wanted = selector.scopes.empty() ? grant->scopes : selector.scopes;
     if (!MayHave(asker, wanted.values(),
@@ -230,7 +168,7 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
     // After a renewal the token is as good as it gets: what counts is that it has not expired.
     const bool usable = there && grant->access_tokens.at(selector).expires_at > now;
     if (Meets(*grant, need, client->refresh, now) || (renewed && usable)) {
-      CO_ASSIGN_OR_RETURN(TokenSnapshot token, Keep(*grant, selector, key, ticket));
+      CO_ASSIGN_OR_RETURN(TokenSnapshot token, Keep(*grant, selector, *client, key, ticket));
       CO_RETURN_IF_ERROR(CheckRelease(asker, *token));
       co_return token;
     }
@@ -250,7 +188,7 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
                                remaining >= query.min_remaining_lifetime &&
                                old.value != query.rejected_access_token;
       if (!good_enough) co_return outcome;
-      CO_ASSIGN_OR_RETURN(TokenSnapshot token, Keep(*grant, selector, key, ticket));
+      CO_ASSIGN_OR_RETURN(TokenSnapshot token, Keep(*grant, selector, *client, key, ticket));
       CO_RETURN_IF_ERROR(CheckRelease(asker, *token));
       co_return token;
     }

@@ -42,10 +42,6 @@ struct AccessTokenQuery {
   Secret rejected_access_token;  // empty: none
 };
 
-// Whether policy lets `asker` have this very token: everything that it can do is allowed to it.
-// Errors: SCOPE_NOT_ALLOWED.
-absl::Status CheckRelease(const Asker& asker, const CachedToken& token);
-
 // Where a client's own tokens lie in the cache, beside the grants' and never meeting them.
 std::string CredentialsPlace(std::string_view client);
 
@@ -77,8 +73,8 @@ class AccessTokens {
   Task<TokenSnapshot> ByCredentials(const Asker& asker, AccessTokenQuery query,
                                     absl::Time deadline);
   absl::StatusOr<TokenSnapshot> Keep(const grants::Grant& grant,
-                                     const grants::TokenSelector& selector, const std::string& key,
-                                     TokenCache::Ticket ticket) const;
+                                     const grants::TokenSelector& selector, const Client& client,
+                                     const std::string& key, TokenCache::Ticket ticket) const;
   void RenewBehind(const CachedToken& token) const;
   absl::StatusOr<TokenSnapshot> WhileStoreIsAway(const Asker& asker, const std::string& key,
                                                  const AccessTokenQuery& query,

@@ -15,7 +15,7 @@ constexpr std::size_t kMaxPageSize = 1000;
 }  // namespace
 
 Broker::Broker(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-               TokenCache& cache, Runtime& runtime, BrokerOptions options)
+               TokenCache& cache, GrantChanges&, Runtime& runtime, BrokerOptions options)
     : clients_(clients),
       store_(store),
       authorization_(clients, store, clock, options.limits),

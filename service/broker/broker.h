@@ -8,6 +8,7 @@
 #include "broker/authorization.h"
 #include "broker/callback.h"
 #include "broker/client.h"
+#include "broker/grant_changes.h"
 #include "broker/logout.h"
 #include "broker/refresh.h"
 #include "broker/revocation.h"
@@ -28,8 +29,9 @@ struct BrokerOptions {
 // Thread-safe. Borrows everything given to it; what it has begun may outlast it, but not those.
 class Broker final : public UseCases {
  public:
+  // `changes` is what observes the store, and tells `cache`.
   Broker(const Clients& clients, grants::GrantStore& store, const Clock& clock, TokenCache& cache,
-         Runtime& runtime, BrokerOptions options);
+         GrantChanges& changes, Runtime& runtime, BrokerOptions options);
 
   Task<AuthorizationUrl> CreateAuthorizationUrl(const Asker& asker, AuthorizationWish wish,
                                                 absl::Time deadline) override;

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "broker/access_tokens.h"
 #include "broker/dpop.h"
+#include "broker/held_token.h"
 #include "broker/lifetime.h"
 
 namespace tokenbroker::broker {

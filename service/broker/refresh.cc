@@ -31,6 +31,15 @@ struct Refresh::Shared {
   }
 };
 
+namespace {
+
+StatusTask StatusOf(Task<bool> flight) {
+  const auto landed = co_await std::move(flight);
+  co_return landed.status();
+}
+
+}  // namespace
+
 bool Meets(const grants::Grant& grant, const RefreshNeed& need, const RefreshRules& rules,
            absl::Time now) {
   const auto found = grant.access_tokens.find(need.selector);
@@ -65,8 +74,7 @@ StatusTask Refresh::Renew(std::string grant_id, RefreshNeed need, absl::Time dea
   auto work = [shared = shared_, grant_id = std::move(grant_id), need = std::move(need)]() mutable {
     return Shared::Fly(shared, std::move(grant_id), std::move(need));
   };
-  const auto landed = co_await flights_.Run(std::move(key), std::move(work), deadline);
-  co_return landed.status();
+  return StatusOf(flights_.Run(std::move(key), std::move(work), deadline));
 }
 
 int Refresh::in_flight() const { return shared_->in_flight.load(); }

@@ -1,14 +1,8 @@
 #include "rpc/health_service.h"
 
-#include <chrono>
 #include <utility>
 
-#include "asio/any_io_executor.hpp"
-#include "asio/post.hpp"
-#include "asio/redirect_error.hpp"
-#include "asio/steady_timer.hpp"
 #include "asio/this_coro.hpp"
-#include "asio/use_awaitable.hpp"
 
 namespace tokenbroker::rpc {
 namespace {
@@ -20,38 +14,9 @@ HealthService::Status StatusOf(bool serving) {
 
 }  // namespace
 
-// What wakes one Watch. Waiting happens on the stream's own executor, a strand.
-class HealthService::Watcher : public std::enable_shared_from_this<Watcher> {
- public:
-  explicit Watcher(const asio::any_io_executor& executor) : timer_(executor) {
-    timer_.expires_at(std::chrono::steady_clock::time_point::max());
-  }
-
-  // From any thread.
-  void Wake() {
-    asio::post(timer_.get_executor(), [self = shared_from_this()] {
-      self->woken_ = true;
-      self->timer_.cancel();
-    });
-  }
-
-  // Suspends until woken since the last time, or cancelled.
-  asio::awaitable<void> Wait() {
-    if (!woken_) {
-      asio::error_code ignored;
-      co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-    woken_ = false;
-  }
-
- private:
-  asio::steady_timer timer_;
-  bool woken_ = false;
-};
-
 class HealthService::Registration {
  public:
-  Registration(HealthService& service, std::shared_ptr<Watcher> watcher)
+  Registration(HealthService& service, std::shared_ptr<WakeUp> watcher)
       : service_(service), watcher_(std::move(watcher)) {
     service_.Register(watcher_);
   }
@@ -61,7 +26,7 @@ class HealthService::Registration {
 
  private:
   HealthService& service_;
-  const std::shared_ptr<Watcher> watcher_;
+  const std::shared_ptr<WakeUp> watcher_;
 };
 
 void HealthService::Set(std::string_view service, bool serving) {
@@ -87,12 +52,12 @@ std::optional<HealthService::Status> HealthService::Find(std::string_view servic
   return found->second;
 }
 
-void HealthService::Register(const std::shared_ptr<Watcher>& watcher) {
+void HealthService::Register(const std::shared_ptr<WakeUp>& watcher) {
   absl::MutexLock lock(&mutex_);
   watchers_.insert(watcher);
 }
 
-void HealthService::Unregister(const std::shared_ptr<Watcher>& watcher) {
+void HealthService::Unregister(const std::shared_ptr<WakeUp>& watcher) {
   absl::MutexLock lock(&mutex_);
   watchers_.erase(watcher);
 }
@@ -122,7 +87,7 @@ std::vector<std::unique_ptr<Method>> HealthService::MakeMethods(RunningCalls& ru
 asio::awaitable<grpc::Status> HealthService::Watch(const Request& request,
                                                    Sender<Response>& sender) {
   const auto executor = co_await asio::this_coro::executor;
-  const auto watcher = std::make_shared<Watcher>(executor);
+  const auto watcher = std::make_shared<WakeUp>(executor);
   const Registration registration(*this, watcher);
   std::optional<Status> told;
   while (true) {

@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "net/wake_up.h"
 #include "rpc/service.h"
 
 namespace tokenbroker::rpc {
@@ -36,21 +37,20 @@ class HealthService final : public Service {
  private:
   using Request = grpc::health::v1::HealthCheckRequest;
   using Response = grpc::health::v1::HealthCheckResponse;
-  class Watcher;
   class Registration;
 
   std::optional<Status> Find(std::string_view service) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends by exception, when it is cancelled.
   asio::awaitable<grpc::Status> Watch(const Request& request, Sender<Response>& sender);
   void WakeWatchers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Register(const std::shared_ptr<Watcher>& watcher) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Unregister(const std::shared_ptr<Watcher>& watcher) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Register(const std::shared_ptr<WakeUp>& watcher) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Unregister(const std::shared_ptr<WakeUp>& watcher) ABSL_LOCKS_EXCLUDED(mutex_);
 
   grpc::health::v1::Health::AsyncService generated_;
 
   mutable absl::Mutex mutex_;
   std::map<std::string, Status, std::less<>> states_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_set<std::shared_ptr<Watcher>> watchers_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<std::shared_ptr<WakeUp>> watchers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tokenbroker::rpc

@@ -113,7 +113,8 @@ struct Process::Parts {
         request_log(sink, {.format = FormatOf(loaded.config.telemetry().log()),
                            .threshold = LevelOf(loaded.config.telemetry().log())}),
         runtime(WorkerThreads(loaded.config.server())),
-        cache(clock, {.max_bytes = loaded.config.near_cache().max_bytes()}) {}
+        cache(clock, {.max_bytes = loaded.config.near_cache().max_bytes()}),
+        changes(cache) {}
 
   const config::LoadedConfig loaded;
   const telemetry::Log log;
@@ -121,6 +122,7 @@ struct Process::Parts {
   telemetry::RequestLog request_log;
   Runtime runtime;
   broker::TokenCache cache;
+  broker::GrantChanges changes;
   std::vector<std::unique_ptr<HttpClient>> http_clients;
   Providers providers;
   std::optional<grants::KeyRing> key_ring;
@@ -155,12 +157,12 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
   }
   ASSIGN_OR_RETURN(parts.key_ring, KeyRingOf(parts.loaded));
   parts.store = StoreOf(parts.loaded, parts.runtime, clock, *parts.key_ring);
-  parts.store->Observe(&parts.cache);
+  parts.store->Observe(&parts.changes);
   parts.clients = std::make_unique<broker::Clients>(ClientsOf(parts.loaded, parts.providers));
   const std::size_t max_pending =
       settings.server().limits().max_pending_authorizations_per_caller();
   parts.broker = std::make_unique<broker::Broker>(
-      *parts.clients, *parts.store, clock, parts.cache, parts.runtime,
+      *parts.clients, *parts.store, clock, parts.cache, parts.changes, parts.runtime,
       broker::BrokerOptions{.replica = ReplicaName(),
                             .refresh_ahead = settings.refresh().scheduler().enabled(),
                             .limits = {.max_pending_per_caller = max_pending}});

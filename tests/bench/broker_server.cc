@@ -95,9 +95,10 @@ void ServeBroker(CallerProof proof, std::size_t queues, const Ready& ready) {
   Runtime runtime(1);
   storage::MemoryGrantStore store(clock);
   broker::TokenCache cache(clock, {});
-  store.Observe(&cache);
+  broker::GrantChanges changes(cache);
+  store.Observe(&changes);
   const broker::Clients clients(MakeClients());
-  broker::Broker use_cases(clients, store, clock, cache, runtime, {.replica = "bench"});
+  broker::Broker use_cases(clients, store, clock, cache, changes, runtime, {.replica = "bench"});
   const absl::Status created = RunBlocking(runtime, store.CreateGrant(MakeGrant(clock.Now())));
   if (!created.ok()) std::abort();
 

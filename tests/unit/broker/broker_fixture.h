@@ -35,7 +35,7 @@ class BrokerTest : public ::testing::Test {
   // `adjust` may change the one client that there is.
   BrokerTest(std::unique_ptr<grants::GrantStore> store, const std::function<void(Client&)>& adjust)
       : store_(std::move(store)) {
-    store_->Observe(&cache_);
+    store_->Observe(&changes_);
     Client client = MakeClient(provider_);
     adjust(client);
     UseClient(std::move(client));
@@ -47,7 +47,7 @@ class BrokerTest : public ::testing::Test {
     std::vector<Client> clients;
     clients.push_back(std::move(client));
     clients_ = std::make_unique<Clients>(std::move(clients));
-    broker_ = std::make_unique<Broker>(*clients_, *store_, clock_, cache_, runtime_,
+    broker_ = std::make_unique<Broker>(*clients_, *store_, clock_, cache_, changes_, runtime_,
                                        BrokerOptions{.replica = "test", .refresh_ahead = false});
   }
 
@@ -146,6 +146,7 @@ class BrokerTest : public ::testing::Test {
   std::unique_ptr<grants::GrantStore> store_;
   std::unique_ptr<Clients> clients_;
   TokenCache cache_{clock_, {}};
+  GrantChanges changes_{cache_};
   std::unique_ptr<Broker> broker_;
   Asker asker_{.name = "backend"};
 };

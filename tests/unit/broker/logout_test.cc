@@ -39,8 +39,9 @@ class LogoutTest : public BrokerTest {
   }
 
   void Serve(grants::GrantStore& store) {
-    broker_ = std::make_unique<Broker>(clients_with_goodbye_, store, clock_, cache_, runtime_,
-                                       BrokerOptions{.replica = "test", .refresh_ahead = false});
+    broker_ =
+        std::make_unique<Broker>(clients_with_goodbye_, store, clock_, cache_, changes_, runtime_,
+                                 BrokerOptions{.replica = "test", .refresh_ahead = false});
   }
 
   // Puts a grant into the store as a sign-in would have.

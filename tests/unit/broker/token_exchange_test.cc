@@ -16,8 +16,9 @@ constexpr char kAccessToken[] = "urn:ietf:params:oauth:token-type:access_token";
 class TokenExchanging : public BrokerTest {
  protected:
   TokenExchanging() : exchanging_clients_(MakeExchangingClients(provider_)) {
-    broker_ = std::make_unique<Broker>(exchanging_clients_, *store_, clock_, cache_, runtime_,
-                                       BrokerOptions{.replica = "test", .refresh_ahead = false});
+    broker_ =
+        std::make_unique<Broker>(exchanging_clients_, *store_, clock_, cache_, changes_, runtime_,
+                                 BrokerOptions{.replica = "test", .refresh_ahead = false});
   }
 
   static std::vector<Client> MakeExchangingClients(const std::shared_ptr<FakeProvider>& provider) {
