@@ -64,6 +64,21 @@ struct GrantPage {
   std::string next_page_token;  // empty: the end
 };
 
+// How much there is in the schedule.
+struct ScheduleSummary {
+  std::uint64_t scheduled = 0;      // entries in all
+  std::uint64_t overdue = 0;        // entries whose time has come, claimed ones not counted
+  std::optional<absl::Time> first;  // the earliest entry
+};
+
+// What a look over some grants of a slice found.
+struct LookedOver {
+  std::size_t grants = 0;                // how many were looked at
+  std::vector<std::string> unscheduled;  // active, without an entry in the schedule
+  std::vector<std::string> gone;         // listed as grants, though there are none any more
+  std::string next;                      // where to go on; empty: the slice is done
+};
+
 // A token that counts once: its `jti`, which is unique for its issuer and audience.
 struct TokenId {
   std::string issuer;
@@ -168,6 +183,29 @@ class GrantStore {
   // Suspends: several round trips.
   virtual Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
                                                   absl::Duration visibility) = 0;
+  // Moves the entry of a claimed grant to `when`. Does nothing where the entry is not any more what
+  // the claim made it, which was to be due at `hidden_until`: a commit that came meanwhile has set
+  // its own. The stored grant stays as it is.
+  virtual StatusTask PutBack(std::string grant_id, absl::Time hidden_until, absl::Time when) = 0;
+  // Makes an entry for an active grant that has none. Does nothing for others.
+  virtual StatusTask Schedule(std::string grant_id, absl::Time when) = 0;
+  // When to call ClaimDue next, as far as is known now: not after the first entry is due, unless
+  // that entry is made later on. Costs the same whatever the number of grants.
+  virtual Task<absl::Time> NextDue() = 0;
+  // For people and metrics, every few seconds: it looks at the whole schedule.
+  virtual Task<ScheduleSummary> SummarizeSchedule(absl::Time now) = 0;
+
+  // --- walking through all grants ---
+
+  // The grants lie in slices. Takes one that nobody has taken in the last `interval`; nothing where
+  // there is none. A new store hands its slices out evenly over the first interval.
+  virtual Task<std::optional<int>> ClaimSlice(absl::Time now, absl::Duration interval) = 0;
+  // Looks at about `limit` grants of the slice, from where `next` of the look before says; "": from
+  // the start. Whatever is there throughout a walk is met at least once.
+  virtual Task<LookedOver> LookOver(int slice, std::string from, std::size_t limit) = 0;
+  // Takes those of `gone`, which a look over the slice found, out of the store's lists that are
+  // still gone. Returns how many.
+  virtual Task<std::size_t> ForgetGone(int slice, std::vector<std::string> gone) = 0;
 
   // --- tokens that count once ---
 

@@ -2,6 +2,7 @@
 #include "storage/redis/redis_grant_store.h"
 
 #include <algorithm>
+#include <set>
 #include <thread>
 
 #include "contract/grant_store_contract.h"
@@ -211,6 +212,53 @@ TEST_F(RedisStore, FindsWhatIsDueWhereTheHintsAreLost) {
               IsOkAndHolds(::testing::ElementsAre("grant")));
 }
 
+TEST_F(RedisStore, FindsEntriesThatWereTakenFromTheSchedule) {
+  Grant grant = SampleGrant("grant", Now());
+  grant.next_refresh_at = Now() + absl::Minutes(2);
+  Created(std::move(grant));
+  const int slice = storage::ShardOf("grant");
+  const std::string due = "tb:due:{" + std::to_string(slice) + "}";
+  EXPECT_THAT(Run(store().LookOver(slice, "", 10))->unscheduled, IsEmpty());
+  harness().Ask({"ZREM", due, "grant"});
+  EXPECT_THAT(Run(store().LookOver(slice, "", 10))->unscheduled, ::testing::ElementsAre("grant"));
+}
+
+TEST_F(RedisStore, ForgetsIdsWhoseGrantsAreGone) {
+  const int slice = storage::ShardOf("gone");
+  const std::string number = std::to_string(slice);
+  harness().Ask({"ZADD", "tb:used:{" + number + "}", "1", "gone"});
+  harness().Ask({"ZADD", "tb:due:{" + number + "}", "1", "gone"});
+  const auto found = Run(store().LookOver(slice, "", 10));
+  ASSERT_OK(found);
+  EXPECT_THAT(found->gone, ::testing::ElementsAre("gone"));
+  EXPECT_THAT(Run(store().ForgetGone(slice, found->gone)), IsOkAndHolds(1u));
+  EXPECT_THAT(Run(store().LookOver(slice, "", 10))->gone, IsEmpty());
+  EXPECT_THAT(Keys("tb:due:*"), IsEmpty());
+}
+
+TEST_F(RedisStore, WalksALargeSliceInSmallSteps) {
+  const int slice = storage::ShardOf("first");
+  constexpr int kIds = 1000;  // more than Redis keeps in a compact form
+  std::vector<std::string> words = {"ZADD", "tb:used:{" + std::to_string(slice) + "}"};
+  for (int i = 0; i < kIds; ++i) {
+    words.push_back("1");
+    words.push_back("gone-" + std::to_string(i));
+  }
+  harness().Ask(std::move(words));
+  std::set<std::string> seen;
+  std::string from;
+  int steps = 0;
+  do {
+    const auto found = Run(store().LookOver(slice, from, 50));
+    ASSERT_OK(found);
+    EXPECT_LE(found->grants, 200u);
+    seen.insert(found->gone.begin(), found->gone.end());
+    from = found->next;
+  } while (!from.empty() && ++steps < kIds);
+  EXPECT_EQ(seen.size(), static_cast<std::size_t>(kIds));
+  EXPECT_GT(steps, 4);
+}
+
 TEST_F(RedisStore, ClaimsABacklogInBoundedSlices) {
   for (int i = 0; i < 300; ++i) {
     Grant grant = SampleGrant("grant-" + std::to_string(i), Now());
@@ -294,6 +342,13 @@ std::vector<std::pair<std::string, absl::Status>> CallEverything(Runtime& runtim
   results.emplace_back("RenewLease", run(store.RenewLease(lease, absl::Seconds(5))));
   results.emplace_back("ReleaseLease", run(store.ReleaseLease(lease)));
   results.emplace_back("ClaimDue", run(store.ClaimDue(now, 10, absl::Minutes(1))));
+  results.emplace_back("PutBack", run(store.PutBack(grant.id, now, now)));
+  results.emplace_back("Schedule", run(store.Schedule(grant.id, now)));
+  results.emplace_back("NextDue", run(store.NextDue()));
+  results.emplace_back("SummarizeSchedule", run(store.SummarizeSchedule(now)));
+  results.emplace_back("ClaimSlice", run(store.ClaimSlice(now, absl::Hours(1))));
+  results.emplace_back("LookOver", run(store.LookOver(1, "", 10)));
+  results.emplace_back("ForgetGone", run(store.ForgetGone(1, {grant.id})));
   results.emplace_back("Check", run(store.Check()));
   return results;
 }

@@ -12,7 +12,9 @@ using grants::GrantFilter;
 using grants::GrantPage;
 using grants::GrantState;
 using grants::Lease;
+using grants::LookedOver;
 using grants::PendingAuthorization;
+using grants::ScheduleSummary;
 using grants::TokenId;
 
 MemoryGrantStore::MemoryGrantStore(const Clock& clock, const MemoryLimits& limits)
@@ -96,6 +98,35 @@ StatusTask MemoryGrantStore::ReleaseLease(Lease lease) {
 Task<std::vector<std::string>> MemoryGrantStore::ClaimDue(absl::Time now, std::size_t limit,
                                                           absl::Duration visibility) {
   co_return grants_.ClaimDue(now, limit, visibility);
+}
+
+StatusTask MemoryGrantStore::PutBack(std::string grant_id, absl::Time hidden_until,
+                                     absl::Time when) {
+  grants_.PutBack(grant_id, hidden_until, when);
+  co_return absl::OkStatus();
+}
+
+StatusTask MemoryGrantStore::Schedule(std::string grant_id, absl::Time when) {
+  grants_.Schedule(grant_id, when);
+  co_return absl::OkStatus();
+}
+
+Task<absl::Time> MemoryGrantStore::NextDue() { co_return grants_.NextDue(); }
+
+Task<ScheduleSummary> MemoryGrantStore::SummarizeSchedule(absl::Time now) {
+  co_return grants_.SummarizeSchedule(now);
+}
+
+Task<std::optional<int>> MemoryGrantStore::ClaimSlice(absl::Time now, absl::Duration interval) {
+  co_return grants_.ClaimSlice(now, interval);
+}
+
+Task<LookedOver> MemoryGrantStore::LookOver(int, std::string from, std::size_t limit) {
+  co_return grants_.LookOver(from, limit);
+}
+
+Task<std::size_t> MemoryGrantStore::ForgetGone(int, std::vector<std::string>) {
+  co_return std::size_t{0};
 }
 
 Task<bool> MemoryGrantStore::RemembersTokenId(TokenId id) { co_return token_ids_.Remembers(id); }

@@ -49,6 +49,14 @@ class MemoryGrantStore final : public grants::GrantStore {
 
   Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
                                           absl::Duration visibility) override;
+  StatusTask PutBack(std::string grant_id, absl::Time hidden_until, absl::Time when) override;
+  StatusTask Schedule(std::string grant_id, absl::Time when) override;
+  Task<absl::Time> NextDue() override;
+  Task<grants::ScheduleSummary> SummarizeSchedule(absl::Time now) override;
+
+  Task<std::optional<int>> ClaimSlice(absl::Time now, absl::Duration interval) override;
+  Task<grants::LookedOver> LookOver(int slice, std::string from, std::size_t limit) override;
+  Task<std::size_t> ForgetGone(int slice, std::vector<std::string> gone) override;
 
   Task<bool> RemembersTokenId(grants::TokenId id) override;
   StatusTask RememberTokenId(grants::TokenId id, absl::Duration lifetime) override;

@@ -197,6 +197,55 @@ std::vector<std::string> MemoryGrants::ClaimDue(absl::Time now, std::size_t limi
   return claimed;
 }
 
+void MemoryGrants::PutBack(const std::string& grant_id, absl::Time hidden_until, absl::Time when) {
+  const MutexLock lock(mutex_);
+  Entry* const entry = FindLive(grant_id);
+  if (entry != nullptr && entry->due_at == hidden_until) SetDue(*entry, when);
+}
+
+void MemoryGrants::Schedule(const std::string& grant_id, absl::Time when) {
+  const MutexLock lock(mutex_);
+  Entry* const entry = FindLive(grant_id);
+  if (entry == nullptr || entry->due_at || entry->grant.state != GrantState::kActive) return;
+  SetDue(*entry, when);
+}
+
+absl::Time MemoryGrants::NextDue() const {
+  const MutexLock lock(mutex_);
+  return due_.empty() ? absl::InfiniteFuture() : due_.begin()->first;
+}
+
+grants::ScheduleSummary MemoryGrants::SummarizeSchedule(absl::Time now) const {
+  const MutexLock lock(mutex_);
+  grants::ScheduleSummary summary{.scheduled = due_.size()};
+  if (!due_.empty()) summary.first = due_.begin()->first;
+  for (auto due = due_.begin(); due != due_.end() && due->first <= now; ++due) ++summary.overdue;
+  return summary;
+}
+
+std::optional<int> MemoryGrants::ClaimSlice(absl::Time now, absl::Duration interval) {
+  const MutexLock lock(mutex_);
+  if (now - walked_at_ < interval) return std::nullopt;
+  walked_at_ = now;
+  return 0;
+}
+
+grants::LookedOver MemoryGrants::LookOver(const std::string& from, std::size_t limit) const {
+  grants::LookedOver found;
+  const MutexLock lock(mutex_);
+  const GrantIndex::Entries& all = index_.Candidates({});
+  auto next = all.begin();
+  if (const auto after = ParseCursor(from); after.ok()) next = all.upper_bound(*after);
+  for (; next != all.end() && found.grants < std::max<std::size_t>(limit, 1); ++next) {
+    const Entry& entry = entries_.at(next->grant_id);
+    ++found.grants;
+    const bool active = entry.grant.state == GrantState::kActive && entry.gone_at > clock_.Now();
+    if (active && !entry.due_at) found.unscheduled.push_back(next->grant_id);
+  }
+  if (next != all.end()) found.next = ToCursor(*std::prev(next));
+  return found;
+}
+
 MemoryGrants::Entry* MemoryGrants::FindLive(const std::string& grant_id) {
   Sweep();
   const auto found = entries_.find(grant_id);

@@ -45,6 +45,14 @@ class MemoryGrants {
   void ReleaseLease(const grants::Lease& lease);
 
   std::vector<std::string> ClaimDue(absl::Time now, std::size_t limit, absl::Duration visibility);
+  void PutBack(const std::string& grant_id, absl::Time hidden_until, absl::Time when);
+  void Schedule(const std::string& grant_id, absl::Time when);
+  absl::Time NextDue() const;
+  grants::ScheduleSummary SummarizeSchedule(absl::Time now) const;
+
+  // All grants are one slice, and none leaves anything behind.
+  std::optional<int> ClaimSlice(absl::Time now, absl::Duration interval);
+  grants::LookedOver LookOver(const std::string& from, std::size_t limit) const;
 
  private:
   struct HeldLease {
@@ -79,6 +87,7 @@ class MemoryGrants {
   GrantIndex index_ ABSL_GUARDED_BY(mutex_);
   Times due_ ABSL_GUARDED_BY(mutex_);
   Times gone_ ABSL_GUARDED_BY(mutex_);
+  absl::Time walked_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
 }  // namespace tokenbroker::storage

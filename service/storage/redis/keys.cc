@@ -46,6 +46,7 @@ std::string RedisKeys::Used(int shard) const { return Sharded("used", shard); }
 std::string RedisKeys::Due(int shard) const { return Sharded("due", shard); }
 
 std::string RedisKeys::DueShards() const { return prefix_ + ":due"; }
+std::string RedisKeys::Walk() const { return prefix_ + ":walk"; }
 
 std::string RedisKeys::Authorization(std::string_view state_name) const {
   return Sharded("authz", ShardOf(state_name)).append(":").append(state_name);

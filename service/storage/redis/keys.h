@@ -30,6 +30,7 @@ class RedisKeys {
   std::string Used(int shard) const;
   std::string Due(int shard) const;
   std::string DueShards() const;
+  std::string Walk() const;
 
   // `state_name`, `caller_name`, `value_name` and `token_id_name` are keyed hashes.
   std::string Authorization(std::string_view state_name) const;

@@ -16,7 +16,9 @@ using grants::GrantFilter;
 using grants::GrantPage;
 using grants::GrantState;
 using grants::Lease;
+using grants::LookedOver;
 using grants::PendingAuthorization;
+using grants::ScheduleSummary;
 using grants::TokenId;
 
 RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const grants::KeyRing& ring,
@@ -32,6 +34,7 @@ RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const gra
       leases_(parts_),
       listing_(parts_),
       schedule_(parts_),
+      walk_(parts_),
       token_ids_(parts_) {}
 
 StatusTask RedisGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
@@ -109,6 +112,33 @@ StatusTask RedisGrantStore::ReleaseLease(Lease lease) { return leases_.Release(s
 Task<std::vector<std::string>> RedisGrantStore::ClaimDue(absl::Time now, std::size_t limit,
                                                          absl::Duration visibility) {
   return schedule_.ClaimDue(now, limit, visibility);
+}
+
+StatusTask RedisGrantStore::PutBack(std::string grant_id, absl::Time hidden_until,
+                                    absl::Time when) {
+  return schedule_.PutBack(std::move(grant_id), hidden_until, when);
+}
+
+StatusTask RedisGrantStore::Schedule(std::string grant_id, absl::Time when) {
+  return schedule_.Schedule(std::move(grant_id), when);
+}
+
+Task<absl::Time> RedisGrantStore::NextDue() { return schedule_.NextDue(); }
+
+Task<ScheduleSummary> RedisGrantStore::SummarizeSchedule(absl::Time now) {
+  return schedule_.Summarize(now);
+}
+
+Task<std::optional<int>> RedisGrantStore::ClaimSlice(absl::Time now, absl::Duration interval) {
+  return walk_.ClaimSlice(now, interval);
+}
+
+Task<LookedOver> RedisGrantStore::LookOver(int slice, std::string from, std::size_t limit) {
+  return walk_.LookOver(slice, std::move(from), limit);
+}
+
+Task<std::size_t> RedisGrantStore::ForgetGone(int slice, std::vector<std::string> gone) {
+  return walk_.ForgetGone(slice, std::move(gone));
 }
 
 Task<bool> RedisGrantStore::RemembersTokenId(TokenId id) {

@@ -16,6 +16,12 @@ constexpr int kShardsAtOnce = 128;
 // Rounds in one call, enough for every shard once and for those that others were faster at.
 constexpr int kMaxRounds = 2 * kShards / kShardsAtOnce;
 
+absl::StatusOr<absl::Time> TimeOfScore(const std::string& score) {
+  double milliseconds = 0;
+  if (!absl::SimpleAtod(score, &milliseconds)) return UnexpectedReply();
+  return absl::FromUnixMillis(static_cast<std::int64_t>(milliseconds));
+}
+
 // Adds that `shard` is to be looked at when its next grant is due, as `score` says it.
 void Postpone(int shard, const std::string& was, const std::string& score, absl::Time now,
               std::vector<std::string>& postponements) {
@@ -68,6 +74,67 @@ Task<bool> RedisSchedule::Round(absl::Time now, std::size_t limit, absl::Duratio
   }
   CO_RETURN_IF_ERROR(status);
   co_return true;
+}
+
+StatusTask RedisSchedule::PutBack(std::string grant_id, absl::Time hidden_until, absl::Time when) {
+  RedisCall script =
+      RedisCall::Run(scripts::kPutBack, {parts_.keys.Due(ShardOf(grant_id))},
+                     {grant_id, UnixMilliseconds(hidden_until), UnixMilliseconds(when)});
+  return MakeDue(std::move(script), std::move(grant_id), when);
+}
+
+StatusTask RedisSchedule::Schedule(std::string grant_id, absl::Time when) {
+  RedisCall script = RedisCall::Run(
+      scripts::kScheduleGrant, {parts_.keys.Grant(grant_id), parts_.keys.Due(ShardOf(grant_id))},
+      {grant_id, UnixMilliseconds(when)});
+  return MakeDue(std::move(script), std::move(grant_id), when);
+}
+
+StatusTask RedisSchedule::MakeDue(RedisCall script, std::string grant_id, absl::Time when) {
+  const int shard = ShardOf(grant_id);
+  std::vector<RedisCall> calls;
+  calls.push_back(std::move(script));
+  calls.push_back(RedisCall::Command(
+      {"ZADD", parts_.keys.DueShards(), "LT", UnixMilliseconds(when), std::to_string(shard)}));
+  co_return (co_await parts_.calls.Make(AffinityOf(shard), std::move(calls))).status();
+}
+
+Task<absl::Time> RedisSchedule::NextDue() {
+  std::vector<RedisCall> calls;
+  calls.push_back(RedisCall::Command({"ZRANGE", parts_.keys.DueShards(), "0", "0", "WITHSCORES"}));
+  CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
+                      co_await parts_.calls.Make(0, std::move(calls)));
+  CO_ASSIGN_OR_RETURN(const std::vector<std::string> first, StringsOf(replies.front()));
+  if (first.size() != 2) co_return absl::InfiniteFuture();
+  CO_ASSIGN_OR_RETURN(const absl::Time when, TimeOfScore(first[1]));
+  co_return when;
+}
+
+Task<grants::ScheduleSummary> RedisSchedule::Summarize(absl::Time now) {
+  grants::ScheduleSummary summary;
+  for (int shard = 0; shard < kShards; shard += kShardsAtOnce) {
+    std::vector<RedisCall> calls;
+    for (int i = shard; i < std::min(shard + kShardsAtOnce, kShards); ++i) {
+      const std::string due = parts_.keys.Due(i);
+      calls.push_back(RedisCall::Command({"ZCARD", due}));
+      calls.push_back(RedisCall::Command({"ZCOUNT", due, "-inf", UnixMilliseconds(now)}));
+      calls.push_back(RedisCall::Command({"ZRANGE", due, "0", "0", "WITHSCORES"}));
+    }
+    CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
+                        co_await parts_.calls.Make(0, std::move(calls)));
+    for (std::size_t i = 0; i + 2 < replies.size(); i += 3) {
+      const auto* scheduled = replies[i].Integer();
+      const auto* overdue = replies[i + 1].Integer();
+      if (scheduled == nullptr || overdue == nullptr) co_return UnexpectedReply();
+      summary.scheduled += static_cast<std::uint64_t>(*scheduled);
+      summary.overdue += static_cast<std::uint64_t>(*overdue);
+      CO_ASSIGN_OR_RETURN(const std::vector<std::string> first, StringsOf(replies[i + 2]));
+      if (first.size() != 2) continue;
+      CO_ASSIGN_OR_RETURN(const absl::Time when, TimeOfScore(first[1]));
+      summary.first = std::min(summary.first.value_or(when), when);
+    }
+  }
+  co_return summary;
 }
 
 bool RedisSchedule::TimeToListShards(absl::Time now) {
@@ -147,7 +214,7 @@ StatusTask RedisSchedule::ClaimFrom(std::vector<Shard> shards, absl::Time now,
     std::size_t looked_at = 0;
     if (words.size() < 2 || !absl::SimpleAtoi(words[0], &looked_at)) co_return UnexpectedReply();
     claimed.insert(claimed.end(), words.begin() + 2, words.end());
-    if (looked_at >= limit_per_shard) continue;  // there may be more
+    // Where there is more to claim, by how long that has been due: the most overdue shards first.
     Postpone(shards[i].number, shards[i].look_at, words[1], now, postponements);
   }
   co_return absl::OkStatus();

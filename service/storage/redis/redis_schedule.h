@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "base/mutex.h"
 #include "base/task.h"
+#include "grants/grant_store.h"
 #include "storage/redis/redis_parts.h"
 
 namespace tokenbroker::storage {
@@ -26,6 +27,10 @@ class RedisSchedule {
 
   Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
                                           absl::Duration visibility);
+  StatusTask PutBack(std::string grant_id, absl::Time hidden_until, absl::Time when);
+  StatusTask Schedule(std::string grant_id, absl::Time when);
+  Task<absl::Time> NextDue();
+  Task<grants::ScheduleSummary> Summarize(absl::Time now);
 
  private:
   struct Shard {
@@ -35,6 +40,8 @@ class RedisSchedule {
   // What there is to change in the set of shards: see postpone_shards.lua.
   using Postponements = std::vector<std::string>;
 
+  // Runs a script that may make `grant_id` due at `when`, and notes that in the set of shards.
+  StatusTask MakeDue(RedisCall script, std::string grant_id, absl::Time when);
   // Whether it is time to list all shards in the set again, in case Redis lost some.
   bool TimeToListShards(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
   StatusTask ListShards();

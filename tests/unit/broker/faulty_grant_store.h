@@ -79,6 +79,25 @@ class FaultyGrantStore final : public grants::GrantStore {
                                           absl::Duration visibility) override {
     return Guard(inner_.ClaimDue(now, limit, visibility));
   }
+  StatusTask PutBack(std::string grant_id, absl::Time hidden_until, absl::Time when) override {
+    return Guard(inner_.PutBack(std::move(grant_id), hidden_until, when));
+  }
+  StatusTask Schedule(std::string grant_id, absl::Time when) override {
+    return Guard(inner_.Schedule(std::move(grant_id), when));
+  }
+  Task<absl::Time> NextDue() override { return Guard(inner_.NextDue()); }
+  Task<grants::ScheduleSummary> SummarizeSchedule(absl::Time now) override {
+    return Guard(inner_.SummarizeSchedule(now));
+  }
+  Task<std::optional<int>> ClaimSlice(absl::Time now, absl::Duration interval) override {
+    return Guard(inner_.ClaimSlice(now, interval));
+  }
+  Task<grants::LookedOver> LookOver(int slice, std::string from, std::size_t limit) override {
+    return Guard(inner_.LookOver(slice, std::move(from), limit));
+  }
+  Task<std::size_t> ForgetGone(int slice, std::vector<std::string> gone) override {
+    return Guard(inner_.ForgetGone(slice, std::move(gone)));
+  }
   Task<bool> RemembersTokenId(grants::TokenId id) override {
     return Guard(inner_.RemembersTokenId(std::move(id)));
   }
