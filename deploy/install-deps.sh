@@ -17,6 +17,8 @@ tests="libgtest-dev libgmock-dev redis-server openssl curl python3 clang-format-
 wanted=$build
 if [ "${1:-}" = --tests ]; then
   wanted="$build $tests"
+  # Debian 13 has it, and 12 with backports; its tests are skipped elsewhere.
+  apt-cache policy valkey-server 2>/dev/null | grep -q 'Candidate: [0-9]' && wanted="$wanted valkey-server"
   command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
 elif [ $# -gt 0 ]; then
   echo "usage: $0 [--tests]" >&2

@@ -60,6 +60,10 @@ void CompleteDerived(v1::Config& config) {
     v1::ServerTls& tls = *config.mutable_server()->mutable_tls();
     tls.set_client_certificates(EffectiveClientCertificates(tls));
   }
+  if (config.store().has_redis()) {
+    v1::RedisStore& redis = *config.mutable_store()->mutable_redis();
+    redis.mutable_replication()->set_wait_replicas(EffectiveWaitReplicas(redis));
+  }
 }
 
 absl::StatusOr<ParsedText> ParseText(std::string_view text, std::string_view name) {

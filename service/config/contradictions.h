@@ -1,6 +1,9 @@
 // What no field alone can tell: names that must exist, values that do not go together.
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "config/faults.h"
 #include "tokenbroker/config/v1/config.pb.h"
 
@@ -25,5 +28,8 @@ bool IsLocal(const std::string& listen);
 
 // What the server asks of callers, where the file does not say.
 v1::ClientCertificates EffectiveClientCertificates(const v1::ServerTls& tls);
+
+// How many replicas must have a change, where the file does not say.
+std::uint32_t EffectiveWaitReplicas(const v1::RedisStore& redis);
 
 }  // namespace tokenbroker::config

@@ -1,7 +1,9 @@
+#include <cstdint>
 #include <set>
 #include <string>
 
 #include "config/contradictions.h"
+#include "config/durations.h"
 #include "config/names.h"
 #include "config/uri.h"
 
@@ -22,20 +24,64 @@ void CheckTls(const v1::ServerTls& tls, Faults& faults) {
   }
 }
 
-void CheckRedis(const v1::RedisStore& redis, Faults& faults) {
-  const std::string path = "store.redis";
-  if (!redis.username().empty() && !redis.has_password()) {
+void CheckLogin(const std::string& path, const std::string& username, bool has_password,
+                Faults& faults) {
+  if (!username.empty() && !has_password) {
     faults.AddBecauseOf(path + ".username", path + ".password", "is required with username");
   }
-  if (!redis.has_tls()) return;
-  const v1::ClientTls& tls = redis.tls();
+}
+
+void CheckClientTls(const std::string& path, const v1::ClientTls& tls, Faults& faults) {
   if (!BothOrNone(tls.certificate_file(), tls.private_key_file())) {
-    faults.Add(path + ".tls", "needs both certificate_file and private_key_file, or neither");
+    faults.Add(path, "needs both certificate_file and private_key_file, or neither");
   }
-  const auto address = ParseAddress(redis.address());
-  if (address && !address->unix_path.empty() && tls.server_name().empty()) {
-    faults.Add(path + ".tls", "needs server_name, since a Unix socket has no host name");
+}
+
+bool IsUnixSocket(const std::string& text) {
+  const auto address = ParseAddress(text);
+  return address && !address->unix_path.empty();
+}
+
+// Where servers of a group are: other machines must be able to go there too.
+template <typename Addresses>
+void CheckAddresses(const std::string& path, const Addresses& addresses, Faults& faults) {
+  for (int i = 0; i < addresses.size(); ++i) {
+    if (!IsUnixSocket(addresses[i])) continue;
+    faults.Add(ElementPath(path, static_cast<std::size_t>(i)),
+               "must be host:port: the servers name each other by host and port");
   }
+}
+
+void CheckReplication(const v1::RedisStore& redis, Faults& faults) {
+  const std::string path = "store.redis.replication";
+  if (!redis.has_replication() || EffectiveWaitReplicas(redis) == 0) return;
+  if (ToDuration(redis.replication().wait_timeout()) >= ToDuration(redis.command_timeout())) {
+    faults.Add(path + ".wait_timeout",
+               "must be shorter than store.redis.command_timeout, which ends the wait too");
+  }
+}
+
+void CheckRedis(const v1::RedisStore& redis, Faults& faults) {
+  const std::string path = "store.redis";
+  CheckLogin(path, redis.username(), redis.has_password(), faults);
+  if (redis.has_tls()) CheckClientTls(path + ".tls", redis.tls(), faults);
+  if (redis.has_tls() && IsUnixSocket(redis.address())) {
+    faults.Add(path + ".tls", "is not spoken over a Unix socket; remove it, or give host:port");
+  }
+  if (redis.has_sentinel()) {
+    const v1::RedisSentinel& sentinel = redis.sentinel();
+    const std::string place = path + ".sentinel";
+    CheckAddresses(place + ".addresses", sentinel.addresses(), faults);
+    CheckLogin(place, sentinel.username(), sentinel.has_password(), faults);
+    if (sentinel.has_tls()) CheckClientTls(place + ".tls", sentinel.tls(), faults);
+  }
+  if (redis.has_cluster()) {
+    CheckAddresses(path + ".cluster.addresses", redis.cluster().addresses(), faults);
+    if (redis.database() != 0) {
+      faults.Add(path + ".database", "must be 0 with cluster: a cluster has no other");
+    }
+  }
+  CheckReplication(redis, faults);
 }
 
 }  // namespace
@@ -51,6 +97,11 @@ v1::ClientCertificates EffectiveClientCertificates(const v1::ServerTls& tls) {
   }
   return tls.client_ca_file().empty() ? v1::CLIENT_CERTIFICATES_NONE
                                       : v1::CLIENT_CERTIFICATES_REQUIRED;
+}
+
+std::uint32_t EffectiveWaitReplicas(const v1::RedisStore& redis) {
+  if (redis.replication().has_wait_replicas()) return redis.replication().wait_replicas();
+  return redis.has_sentinel() || redis.has_cluster() ? 1 : 0;
 }
 
 void CheckServer(const v1::Config& config, Faults& faults) {

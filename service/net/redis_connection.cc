@@ -17,6 +17,23 @@ RedisConnection::~RedisConnection() { pipeline_->Shutdown(); }
 
 bool RedisConnection::connected() const { return pipeline_->connected(); }
 
+std::uint64_t RedisConnection::sessions() const { return pipeline_->sessions(); }
+
+void RedisConnection::Reconnect() { pipeline_->Reconnect(); }
+
+void RedisConnection::Start(std::vector<RedisCommand> commands,
+                            Completion<std::vector<RedisReply>> done,
+                            asio::cancellation_slot slot) {
+  auto batch = std::make_shared<RedisBatch>();
+  batch->expected = commands.size();
+  for (RedisCommand& command : commands) {
+    absl::Status status = EncodeRedisCommand(std::move(command), batch->bytes);
+    if (!status.ok()) return done(std::move(status));
+  }
+  batch->done = std::move(done);
+  pipeline_->Submit(std::move(batch), absl::InfiniteDuration(), slot);
+}
+
 Task<RedisReply> RedisConnection::Command(RedisCommand command, absl::Time deadline) {
   std::vector<RedisCommand> commands;
   commands.push_back(std::move(command));

@@ -51,6 +51,14 @@ void RedisPipeline::Submit(std::shared_ptr<RedisBatch> batch, absl::Duration tim
   });
 }
 
+void RedisPipeline::Reconnect() {
+  asio::post(strand_, [self = shared_from_this()] {
+    self->backoff_.Reset();
+    self->pause_.cancel();
+    if (self->session_ != nullptr) self->session_->Close();
+  });
+}
+
 void RedisPipeline::Shutdown() {
   asio::post(strand_, [self = shared_from_this()] {
     self->phase_ = Phase::kShutDown;
@@ -89,16 +97,17 @@ asio::awaitable<void> RedisPipeline::Run(std::shared_ptr<RedisPipeline> self) {
 asio::awaitable<void> RedisPipeline::Serve(std::shared_ptr<RedisSession> session) {
   phase_ = Phase::kConnected;
   connected_ = true;
+  ++sessions_;
   session_ = session;
   answered_ = false;
-  read_only_ = false;
+  leaving_ = false;
   last_cause_ = "closed";
   ScheduleWrite();
   while (true) {
     absl::StatusOr<RedisReply> reply = co_await session->Read();
     if (!reply.ok() || phase_ == Phase::kShutDown) break;
     if (!TakeReply(*std::move(reply))) break;
-    if (read_only_ && sent_.empty()) break;
+    if (leaving_ && sent_.empty()) break;
   }
   session->Close();
   session_ = nullptr;
@@ -109,7 +118,7 @@ asio::awaitable<void> RedisPipeline::Serve(std::shared_ptr<RedisSession> session
 asio::awaitable<void> RedisPipeline::WriteWaiting(std::shared_ptr<RedisPipeline> self,
                                                   std::shared_ptr<RedisSession> session) {
   WipingBuffer buffer;
-  while (self->session_ == session && !self->waiting_.empty() && !self->read_only_) {
+  while (self->session_ == session && !self->waiting_.empty() && !self->leaving_) {
     self->Gather(buffer);
     std::size_t written = 0;
     const absl::Status status = co_await session->Write(buffer.view(), written);
@@ -126,7 +135,7 @@ asio::awaitable<void> RedisPipeline::WriteWaiting(std::shared_ptr<RedisPipeline>
 }
 
 void RedisPipeline::ScheduleWrite() {
-  if (session_ == nullptr || writing_ || waiting_.empty() || read_only_) return;
+  if (session_ == nullptr || writing_ || waiting_.empty() || leaving_) return;
   writing_ = true;
   // Begins after what the strand was given before it, so that those commands join the first write.
   runtime_.SpawnOn(strand_, WriteWaiting(shared_from_this(), session_));
@@ -180,10 +189,14 @@ bool RedisPipeline::TakeReply(RedisReply reply) {
   if (sent_.empty()) return false;
   const RedisError* error = reply.Error();
   if (error != nullptr && error->kind == RedisErrorKind::kReadOnly) {
-    read_only_ = true;
+    leaving_ = true;
     answered_ = false;
     last_cause_ = "read_only";
-  } else if (!read_only_ && !answered_) {
+  } else if (error != nullptr && error->kind == RedisErrorKind::kNotSignedIn) {
+    leaving_ = true;
+    answered_ = false;
+    last_cause_ = "denied";
+  } else if (!leaving_ && !answered_) {
     answered_ = true;
     backoff_.Reset();
   }

@@ -49,8 +49,12 @@ class RedisPipeline : public std::enable_shared_from_this<RedisPipeline> {
 
   void Submit(std::shared_ptr<RedisBatch> batch, absl::Duration timeout,
               asio::cancellation_slot slot);
+  // Leaves the server and finds it anew, at once.
+  void Reconnect();
   void Shutdown();
   bool connected() const { return connected_; }
+  // How many connections there have been.
+  std::uint64_t sessions() const { return sessions_; }
 
  private:
   using Time = RedisBatch::Time;
@@ -89,6 +93,7 @@ class RedisPipeline : public std::enable_shared_from_this<RedisPipeline> {
   asio::strand<asio::any_io_executor> strand_;
   // A copy of `phase_ == kConnected` for any thread.
   std::atomic<bool> connected_ = false;
+  std::atomic<std::uint64_t> sessions_ = 0;
   // On the strand.
   Phase phase_ = Phase::kConnecting;
   std::shared_ptr<RedisSession> session_;  // while connected
@@ -96,9 +101,9 @@ class RedisPipeline : public std::enable_shared_from_this<RedisPipeline> {
   Batches sent_;                           // at least partly written; replies come in this order
   bool writing_ = false;
   std::uint64_t writes_ = 0;
-  Time quiet_since_ = {};   // when Redis last answered, or came to owe an answer
-  bool answered_ = false;   // anything, on this connection
-  bool read_only_ = false;  // this server takes no writes: look again for one that does
+  Time quiet_since_ = {};  // when Redis last answered, or came to owe an answer
+  bool answered_ = false;  // anything, on this connection
+  bool leaving_ = false;   // this server takes no writes, or not from us: look again
   Backoff backoff_;
   asio::steady_timer pause_;  // until the next attempt to connect
   std::string last_cause_;    // why there is no connection

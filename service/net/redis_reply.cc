@@ -20,13 +20,13 @@ constexpr KindRow kKinds[] = {
     {"MASTERDOWN", RedisErrorKind::kMasterDown},
     {"NOREPLICAS", RedisErrorKind::kNoReplicas},
     {"CLUSTERDOWN", RedisErrorKind::kClusterDown},
-    {"TRYAGAIN", RedisErrorKind::kClusterDown},
+    {"TRYAGAIN", RedisErrorKind::kTryAgain},
     {"MOVED", RedisErrorKind::kMoved},
-    {"ASK", RedisErrorKind::kMoved},
-    {"CROSSSLOT", RedisErrorKind::kMoved},
+    {"ASK", RedisErrorKind::kAsk},
+    {"CROSSSLOT", RedisErrorKind::kCrossSlot},
     {"NOSCRIPT", RedisErrorKind::kNoScript},
-    {"NOAUTH", RedisErrorKind::kDenied},
-    {"WRONGPASS", RedisErrorKind::kDenied},
+    {"NOAUTH", RedisErrorKind::kNotSignedIn},
+    {"WRONGPASS", RedisErrorKind::kNotSignedIn},
     {"NOPERM", RedisErrorKind::kDenied},
     {"OOM", RedisErrorKind::kOutOfMemory},
     {"MISCONF", RedisErrorKind::kMisconfigured},
@@ -44,6 +44,7 @@ const KindRow* FindKind(std::string_view message) {
 bool IsOurFault(RedisErrorKind kind) {
   switch (kind) {
     case RedisErrorKind::kOther:
+    case RedisErrorKind::kCrossSlot:
     case RedisErrorKind::kNoScript:
     case RedisErrorKind::kExecAborted:
     case RedisErrorKind::kWrongType:
@@ -54,7 +55,10 @@ bool IsOurFault(RedisErrorKind kind) {
     case RedisErrorKind::kMasterDown:
     case RedisErrorKind::kNoReplicas:
     case RedisErrorKind::kClusterDown:
+    case RedisErrorKind::kTryAgain:
     case RedisErrorKind::kMoved:
+    case RedisErrorKind::kAsk:
+    case RedisErrorKind::kNotSignedIn:
     case RedisErrorKind::kDenied:
     case RedisErrorKind::kOutOfMemory:
     case RedisErrorKind::kMisconfigured:

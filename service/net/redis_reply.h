@@ -19,10 +19,14 @@ enum class RedisErrorKind {
   kReadOnly,       // READONLY: a replica
   kMasterDown,     // MASTERDOWN
   kNoReplicas,     // NOREPLICAS
-  kClusterDown,    // CLUSTERDOWN, TRYAGAIN
-  kMoved,          // MOVED, ASK, CROSSSLOT
+  kClusterDown,    // CLUSTERDOWN: not all slots are served
+  kTryAgain,       // TRYAGAIN: a slot is on its way to another server
+  kMoved,          // MOVED: the slot is another server's
+  kAsk,            // ASK: another server has this key already
+  kCrossSlot,      // CROSSSLOT: keys of several slots in one command
   kNoScript,       // NOSCRIPT
-  kDenied,         // NOAUTH, WRONGPASS, NOPERM
+  kNotSignedIn,    // NOAUTH, WRONGPASS
+  kDenied,         // NOPERM: the user may not do this
   kOutOfMemory,    // OOM
   kMisconfigured,  // MISCONF: refuses writes since it cannot persist them
   kExecAborted,    // EXECABORT

@@ -13,16 +13,23 @@ namespace {
 
 constexpr std::size_t kReadBytes = 16 << 10;
 
-std::vector<RedisCommand> SignInCommands(const RedisOptions& options) {
+absl::Status NotLetIn(std::string_view cause) {
+  return WithDelivery(Error(Reason::kStoreUnavailable), Delivery::kNotSent, cause);
+}
+
+absl::StatusOr<std::vector<RedisCommand>> SignInCommands(const RedisOptions& options) {
   std::vector<RedisCommand> commands;
-  if (options.password) {
+  if (options.login) {
+    const absl::StatusOr<RedisLogin> login = options.login();
+    if (!login.ok()) return NotLetIn("login");
     RedisCommand auth = {"AUTH"};
-    if (options.username) auth.push_back(*options.username);
-    auth.emplace_back(options.password->Reveal());
+    if (login->username) auth.push_back(*login->username);
+    auth.emplace_back(login->password.Reveal());
     commands.push_back(std::move(auth));
   }
   if (options.database != 0) commands.push_back({"SELECT", std::to_string(options.database)});
   commands.push_back({"PING"});
+  if (options.locator != nullptr) commands.push_back({"ROLE"});
   return commands;
 }
 
@@ -30,21 +37,30 @@ absl::Status Refused(const RedisError& error) {
   std::string_view cause = "refused";
   if (error.kind == RedisErrorKind::kLoading) cause = "loading";
   if (error.kind == RedisErrorKind::kDenied) cause = "denied";
-  return WithDelivery(Error(Reason::kStoreUnavailable), Delivery::kNotSent, cause);
+  if (error.kind == RedisErrorKind::kNotSignedIn) cause = "denied";
+  return NotLetIn(cause);
 }
 
-// A user may be allowed to do what we need and still not to PING.
-bool IsHarmless(const RedisError& error) { return error.message.starts_with("NOPERM"); }
+bool IsPrimary(const RedisReply& role) {
+  const auto* parts = role.Array();
+  return parts != nullptr && !parts->empty() && parts->front() == RedisReply{std::string("master")};
+}
 
 StatusTask SignIn(std::shared_ptr<RedisSession> session,
                   std::shared_ptr<const RedisOptions> options) {
-  std::vector<RedisCommand> commands = SignInCommands(*options);
+  CO_ASSIGN_OR_RETURN(std::vector<RedisCommand> commands, SignInCommands(*options));
   CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
-                      co_await session->Ask(std::move(commands)));
+                      co_await RedisSession::AskWithin(options->connect_timeout, std::move(session),
+                                                       std::move(commands)));
+  const bool asked_role = options->locator != nullptr;
   for (const RedisReply& reply : replies) {
     const RedisError* error = reply.Error();
-    if (error != nullptr && !IsHarmless(*error)) co_return Refused(*error);
+    if (error == nullptr) continue;
+    // A user may be allowed to do what we need and still not to PING.
+    const bool is_role = asked_role && &reply == &replies.back();
+    if (error->kind != RedisErrorKind::kDenied || is_role) co_return Refused(*error);
   }
+  if (asked_role && !IsPrimary(replies.back())) co_return NotLetIn("not_primary");
   co_return absl::OkStatus();
 }
 
@@ -55,20 +71,14 @@ RedisSession::RedisSession(std::shared_ptr<Stream> stream, std::size_t max_reply
 
 Task<std::shared_ptr<RedisSession>> RedisSession::Open(
     std::shared_ptr<const RedisOptions> options) {
-  CO_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,
-                      co_await ConnectStream(options->endpoint, options->connect_timeout));
-  auto session = std::make_shared<RedisSession>(std::move(stream), options->max_reply_bytes);
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  timer.expires_after(absl::ToChronoNanoseconds(options->connect_timeout));
-  timer.async_wait([watched = std::weak_ptr<RedisSession>(session)](asio::error_code cancelled) {
-    const auto late = watched.lock();
-    if (!cancelled && late != nullptr) late->Close();
-  });
-  absl::Status status = co_await SignIn(session, options);
-  // Zero where the timer had fired: its closing of the session is done or on its way.
-  if (timer.cancel() == 0) {
-    co_return WithDelivery(Error(Reason::kStoreUnavailable), Delivery::kNotSent, "timeout");
+  StreamEndpoint endpoint = options->endpoint;
+  if (options->locator != nullptr) {
+    CO_ASSIGN_OR_RETURN(endpoint, co_await options->locator->Locate());
   }
+  CO_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,
+                      co_await ConnectStream(std::move(endpoint), options->connect_timeout));
+  auto session = std::make_shared<RedisSession>(std::move(stream), options->max_reply_bytes);
+  absl::Status status = co_await SignIn(session, options);
   if (!status.ok()) {
     // Nothing that a caller asked for has been sent.
     const std::string cause = MetadataOf(status)["cause"];
@@ -88,6 +98,23 @@ Task<std::vector<RedisReply>> RedisSession::Ask(std::vector<RedisCommand> comman
   while (replies.size() < commands.size()) {
     CO_ASSIGN_OR_RETURN(RedisReply reply, co_await Read());
     replies.push_back(std::move(reply));
+  }
+  co_return replies;
+}
+
+Task<std::vector<RedisReply>> RedisSession::AskWithin(absl::Duration timeout,
+                                                      std::shared_ptr<RedisSession> session,
+                                                      std::vector<RedisCommand> commands) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  timer.expires_after(absl::ToChronoNanoseconds(timeout));
+  timer.async_wait([watched = std::weak_ptr<RedisSession>(session)](asio::error_code cancelled) {
+    const auto late = watched.lock();
+    if (!cancelled && late != nullptr) late->Close();
+  });
+  absl::StatusOr<std::vector<RedisReply>> replies = co_await session->Ask(std::move(commands));
+  // Zero where the timer had fired: its closing of the session is done or on its way.
+  if (timer.cancel() == 0) {
+    co_return WithDelivery(Error(Reason::kStoreUnavailable), Delivery::kNotSent, "timeout");
   }
   co_return replies;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,10 +17,27 @@
 
 namespace tokenbroker {
 
+// Whom a connection signs in as (AUTH).
+struct RedisLogin {
+  std::optional<std::string> username = {};  // ACL user. Default: Redis's own default user.
+  Secret password = {};
+};
+
+// Where to connect, found out anew for every connection. Thread-safe.
+class RedisLocator {
+ public:
+  virtual ~RedisLocator() = default;
+  // Must run on a strand. Errors: STORE_UNAVAILABLE with NOT_SENT and a cause.
+  virtual Task<StreamEndpoint> Locate() = 0;
+};
+
 struct RedisOptions {
   StreamEndpoint endpoint = TcpEndpoint{.host = "127.0.0.1", .port = 6379};
-  std::optional<std::string> username = {};  // ACL user. Default: Redis's own default user.
-  std::optional<Secret> password = {};
+  // Stands in for `endpoint`. A server that it leads to must call itself primary (ROLE).
+  std::shared_ptr<RedisLocator> locator = nullptr;
+  // Called for every connection, so that what was rotated is used from the next one on. Empty:
+  // nobody signs in. Thread-safe.
+  std::function<absl::StatusOr<RedisLogin>()> login = {};
   int database = 0;
   // For connecting, TLS included, and as much again for signing in.
   absl::Duration connect_timeout = absl::Seconds(2);
@@ -37,15 +55,20 @@ struct RedisOptions {
 // One strand.
 class RedisSession {
  public:
-  // Connects and signs in. Must run on a strand. Errors: STORE_UNAVAILABLE with NOT_SENT, as of
-  // ConnectStream, and causes `denied`, `loading`, `refused` where Redis says no.
+  // Finds the server, connects and signs in. Must run on a strand. Errors: STORE_UNAVAILABLE with
+  // NOT_SENT, as of ConnectStream and the locator, and causes `login` where the login cannot be
+  // read, `denied`, `loading`, `not_primary`, `refused` where Redis says no.
   static Task<std::shared_ptr<RedisSession>> Open(std::shared_ptr<const RedisOptions> options);
 
   RedisSession(std::shared_ptr<Stream> stream, std::size_t max_reply_bytes);
 
-  // Sends `commands` together and returns their replies. For signing in: one at a time, no
-  // deadline.
+  // Sends `commands` together and returns their replies. One at a time, no deadline.
   Task<std::vector<RedisReply>> Ask(std::vector<RedisCommand> commands);
+  // The same, and closes the session where it takes longer than `timeout`: STORE_UNAVAILABLE, cause
+  // `timeout`.
+  static Task<std::vector<RedisReply>> AskWithin(absl::Duration timeout,
+                                                 std::shared_ptr<RedisSession> session,
+                                                 std::vector<RedisCommand> commands);
 
   StatusTask Write(std::string_view bytes, std::size_t& written);
   Task<RedisReply> Read();

@@ -31,11 +31,20 @@ class RedisSubscriber::Listener : public std::enable_shared_from_this<Listener> 
       : options_(std::move(options)),
         subscription_(std::move(subscription)),
         strand_(asio::make_strand(runtime.executor())),
+        backoff_(options_->min_reconnect_delay, options_->max_reconnect_delay),
         pause_(strand_),
         ping_(strand_),
         callbacks_(std::move(callbacks)) {}
 
   void Start(Runtime& runtime) { runtime.SpawnOn(strand_, Run(shared_from_this(), runtime)); }
+
+  void Reconnect() {
+    asio::post(strand_, [self = shared_from_this()] {
+      self->backoff_.Reset();
+      self->pause_.cancel();
+      if (self->session_ != nullptr) self->session_->Close();
+    });
+  }
 
   void Shutdown() {
     {
@@ -53,7 +62,6 @@ class RedisSubscriber::Listener : public std::enable_shared_from_this<Listener> 
 
  private:
   static asio::awaitable<void> Run(std::shared_ptr<Listener> self, Runtime& runtime) {
-    Backoff backoff(self->options_->min_reconnect_delay, self->options_->max_reconnect_delay);
     while (!self->shut_down_) {
       absl::StatusOr<std::shared_ptr<RedisSession>> session =
           co_await RedisSession::Open(self->options_);
@@ -62,7 +70,7 @@ class RedisSubscriber::Listener : public std::enable_shared_from_this<Listener> 
         self->heard_ = true;
         runtime.SpawnOn(self->strand_, Ping(self, *session));
         if (co_await self->Subscribe(*session)) {
-          backoff.Reset();
+          self->backoff_.Reset();
           co_await self->Listen(*session);
         }
         (*session)->Close();
@@ -70,7 +78,7 @@ class RedisSubscriber::Listener : public std::enable_shared_from_this<Listener> 
         self->ping_.cancel();
       }
       if (self->shut_down_) co_return;
-      self->pause_.expires_after(absl::ToChronoNanoseconds(backoff.Next()));
+      self->pause_.expires_after(absl::ToChronoNanoseconds(self->backoff_.Next()));
       asio::error_code cancelled;
       co_await self->pause_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     }
@@ -174,6 +182,7 @@ class RedisSubscriber::Listener : public std::enable_shared_from_this<Listener> 
   const RedisSubscription subscription_;
   const asio::strand<asio::any_io_executor> strand_;
   // On the strand.
+  Backoff backoff_;
   asio::steady_timer pause_;
   asio::steady_timer ping_;
   std::shared_ptr<RedisSession> session_;
@@ -194,5 +203,7 @@ RedisSubscriber::RedisSubscriber(Runtime& runtime, std::shared_ptr<const RedisOp
 }
 
 RedisSubscriber::~RedisSubscriber() { listener_->Shutdown(); }
+
+void RedisSubscriber::Reconnect() { listener_->Reconnect(); }
 
 }  // namespace tokenbroker

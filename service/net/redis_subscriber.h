@@ -31,19 +31,28 @@ struct RedisSubscriberCallbacks {
   std::function<void(std::string_view channel, const RedisReply& payload)> on_message;
 };
 
+// Something that is being listened to, until it is destroyed.
+class RedisListening {
+ public:
+  virtual ~RedisListening() = default;
+};
+
 // Tracking and listening are on one connection, redirected to itself, so that one cannot be lost
 // without the other. A connection that stays silent for two ping intervals counts as lost.
 //
 // Thread-safe. No callback begins after the destructor has returned.
-class RedisSubscriber {
+class RedisSubscriber final : public RedisListening {
  public:
   // Starts to connect. Borrows `runtime`.
   RedisSubscriber(Runtime& runtime, std::shared_ptr<const RedisOptions> options,
                   RedisSubscription subscription, RedisSubscriberCallbacks callbacks);
   // Not to be called from a callback. Waits for one that is running.
-  ~RedisSubscriber();
+  ~RedisSubscriber() override;
   RedisSubscriber(const RedisSubscriber&) = delete;
   RedisSubscriber& operator=(const RedisSubscriber&) = delete;
+
+  // Leaves the server and finds it anew, at once: on_disconnected, then on_connected.
+  void Reconnect();
 
  private:
   class Listener;

@@ -135,11 +135,12 @@ Task<std::shared_ptr<Stream>> ShakeHands(Socket socket, TcpEndpoint endpoint,
   CO_ASSIGN_OR_RETURN(asio::ssl::context context, TlsContext(*endpoint.tls));
   auto tls = std::make_unique<TlsStream>(std::move(socket), context);
   SSL* const session = tls->native_handle();
-  if (!RequirePeerName(SSL_get0_param(session), endpoint.host)) co_return ConnectError("tls");
+  const std::string name = endpoint.server_name.value_or(endpoint.host);
+  if (!RequirePeerName(SSL_get0_param(session), name)) co_return ConnectError("tls");
   asio::error_code not_an_address;
-  asio::ip::make_address(endpoint.host, not_an_address);
+  asio::ip::make_address(name, not_an_address);
   // Server name indication is for names only (RFC 6066 section 3).
-  if (not_an_address) SSL_set_tlsext_host_name(session, endpoint.host.c_str());
+  if (not_an_address) SSL_set_tlsext_host_name(session, name.c_str());
   const Watchdog watchdog(tls->next_layer(), timeout);
   asio::error_code error;
   co_await tls->async_handshake(asio::ssl::stream_base::client,

@@ -19,6 +19,8 @@ struct TcpEndpoint {
   std::string host;  // a DNS name or an address
   std::uint16_t port = 0;
   std::optional<TlsClientOptions> tls = {};  // Default: plaintext.
+  // What the server's certificate must name. Default: `host`.
+  std::optional<std::string> server_name = {};
 };
 
 struct UnixEndpoint {

@@ -156,7 +156,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
         parts.runtime, *parts.http_clients.back(), clock, parts.log, ProviderOptionsOf(provider));
   }
   ASSIGN_OR_RETURN(parts.key_ring, KeyRingOf(parts.loaded));
-  parts.store = StoreOf(parts.loaded, parts.runtime, clock, *parts.key_ring);
+  parts.store = StoreOf(parts.loaded, parts.runtime, clock, *parts.key_ring, parts.log);
   parts.store->Observe(&parts.changes);
   parts.clients = std::make_unique<broker::Clients>(ClientsOf(parts.loaded, parts.providers));
   const std::size_t max_pending =

@@ -1,10 +1,18 @@
 #include "wiring/stores.h"
 
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "absl/time/clock.h"
+#include "asio/awaitable.hpp"
 #include "base/random.h"
+#include "base/status_macros.h"
+#include "broker/pause.h"
 #include "config/durations.h"
 #include "storage/memory/memory_grant_store.h"
 #include "storage/redis/redis_grant_store.h"
@@ -26,35 +34,134 @@ TlsClientOptions TlsOf(const config::v1::ClientTls& tls) {
   return options;
 }
 
-// The syntax of the address was checked when the configuration was loaded: `unix:/path`, or
-// `host:port` with brackets around an IPv6 address.
-StreamEndpoint EndpointOf(const config::v1::RedisStore& redis) {
-  const std::string& address = redis.address();
-  if (address.starts_with(kUnixPrefix)) {
-    return UnixEndpoint{.path = address.substr(sizeof kUnixPrefix - 1)};
-  }
+// The syntax of addresses was checked when the configuration was loaded: `host:port`, with brackets
+// around an IPv6 address.
+RedisNode NodeOf(const std::string& address) {
   const auto colon = address.rfind(':');
   std::string host = address.substr(0, colon);
   if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
   std::uint32_t port = 0;
   (void)absl::SimpleAtoi(address.substr(colon + 1), &port);
-  TcpEndpoint endpoint{.host = std::move(host), .port = static_cast<std::uint16_t>(port)};
-  if (redis.has_tls()) endpoint.tls = TlsOf(redis.tls());
+  return {.host = std::move(host), .port = static_cast<std::uint16_t>(port)};
+}
+
+std::optional<std::string> TextOrNothing(const std::string& text) {
+  return text.empty() ? std::nullopt : std::make_optional(text);
+}
+
+// `tls` may be null: plaintext.
+TcpEndpoint TcpEndpointOf(const std::string& address, const config::v1::ClientTls* tls) {
+  RedisNode node = NodeOf(address);
+  TcpEndpoint endpoint{.host = std::move(node.host), .port = node.port};
+  if (tls != nullptr) {
+    endpoint.tls = TlsOf(*tls);
+    endpoint.server_name = TextOrNothing(tls->server_name());
+  }
   return endpoint;
 }
 
-storage::RedisStoreOptions RedisOptionsOf(const config::LoadedConfig& loaded) {
+// A file is read for every connection; what does not change is kept.
+std::function<absl::StatusOr<RedisLogin>()> LoginOf(const std::string& username,
+                                                    const config::v1::SecretSource& source,
+                                                    const config::Secrets& secrets) {
+  auto kept = std::make_shared<const Secret>(secrets.Get(source).Copy());
+  return [username = TextOrNothing(username), source, kept]() -> absl::StatusOr<RedisLogin> {
+    if (!source.has_file()) return RedisLogin{.username = username, .password = kept->Copy()};
+    ASSIGN_OR_RETURN(Secret password, config::ReadSecret(source));
+    return RedisLogin{.username = username, .password = std::move(password)};
+  };
+}
+
+RedisSentinelOptions SentinelOf(const config::v1::RedisStore& redis, const RedisOptions& like,
+                                const config::Secrets& secrets) {
+  const config::v1::RedisSentinel& settings = redis.sentinel();
+  RedisSentinelOptions options{.master_name = settings.master_name()};
+  for (const std::string& address : settings.addresses()) {
+    auto sentinel = std::make_shared<RedisOptions>(like);
+    sentinel->endpoint = TcpEndpointOf(address, settings.has_tls() ? &settings.tls() : nullptr);
+    sentinel->database = 0;
+    sentinel->login = {};
+    if (settings.has_password()) {
+      sentinel->login = LoginOf(settings.username(), settings.password(), secrets);
+    }
+    options.sentinels.push_back(std::move(sentinel));
+  }
+  if (redis.has_tls()) {
+    options.primary_tls = TlsOf(redis.tls());
+    options.primary_server_name = TextOrNothing(redis.tls().server_name());
+  }
+  return options;
+}
+
+RedisClusterOptions ClusterOf(const config::v1::RedisStore& redis) {
+  RedisClusterOptions options;
+  for (const std::string& address : redis.cluster().addresses()) {
+    options.seeds.push_back(NodeOf(address));
+  }
+  if (redis.has_tls()) {
+    options.tls = TlsOf(redis.tls());
+    options.server_name = TextOrNothing(redis.tls().server_name());
+  }
+  return options;
+}
+
+constexpr absl::Duration kBetweenWarnings = absl::Minutes(1);
+constexpr absl::Duration kBetweenAttempts = absl::Seconds(1);
+
+// Says that changes are not replicated in time; not with every one.
+std::function<void()> WarningOf(const telemetry::Log& log) {
+  auto next = std::make_shared<std::atomic<std::int64_t>>(0);
+  return [&log, next] {
+    const std::int64_t now = absl::ToUnixMillis(absl::Now());
+    std::int64_t due = next->load();
+    if (now < due) return;
+    if (!next->compare_exchange_strong(due, now + absl::ToInt64Milliseconds(kBetweenWarnings))) {
+      return;
+    }
+    log.Write(telemetry::Level::kWarning, "redis replicas are late");
+  };
+}
+
+// Looks at Redis's settings once it can be asked.
+asio::awaitable<void> WarnOfSettings(storage::RedisGrantStore& store, const telemetry::Log& log) {
+  while (true) {
+    absl::StatusOr<std::vector<std::string>> warnings = co_await store.CheckSettings();
+    if (warnings.ok()) {
+      for (const std::string& warning : *warnings) {
+        log.Write(telemetry::Level::kWarning, "redis settings risk what is stored",
+                  {{"warning", warning}});
+      }
+      co_return;
+    }
+    co_await broker::Pause(kBetweenAttempts);
+  }
+}
+
+storage::RedisStoreOptions RedisOptionsOf(const config::LoadedConfig& loaded,
+                                          std::function<void()> on_too_few_replicas) {
   const config::v1::RedisStore& redis = loaded.config.store().redis();
   auto options = std::make_shared<RedisOptions>();
-  options->endpoint = EndpointOf(redis);
-  if (!redis.username().empty()) options->username = redis.username();
-  if (redis.has_password()) options->password = loaded.secrets.Get(redis.password()).Copy();
+  const std::string& address = redis.address();
+  if (address.starts_with(kUnixPrefix)) {
+    options->endpoint = UnixEndpoint{.path = address.substr(sizeof kUnixPrefix - 1)};
+  } else if (!address.empty()) {
+    options->endpoint = TcpEndpointOf(address, redis.has_tls() ? &redis.tls() : nullptr);
+  }
+  if (redis.has_password()) {
+    options->login = LoginOf(redis.username(), redis.password(), loaded.secrets);
+  }
   options->database = static_cast<int>(redis.database());
   options->connect_timeout = ToDuration(redis.connect_timeout());
   options->command_timeout = ToDuration(redis.command_timeout());
-  return {.redis = std::move(options),
-          .connections = redis.connections(),
-          .key_prefix = redis.key_prefix()};
+  storage::RedisStoreOptions store{
+      .redis = options, .connections = redis.connections(), .key_prefix = redis.key_prefix()};
+  const config::v1::RedisReplication& replication = redis.replication();
+  store.replication = {.wait_replicas = static_cast<int>(replication.wait_replicas()),
+                       .wait_timeout = ToDuration(replication.wait_timeout()),
+                       .on_too_few = std::move(on_too_few_replicas)};
+  if (redis.has_sentinel()) store.sentinel = SentinelOf(redis, *options, loaded.secrets);
+  if (redis.has_cluster()) store.cluster = ClusterOf(redis);
+  return store;
 }
 
 }  // namespace
@@ -72,9 +179,13 @@ absl::StatusOr<grants::KeyRing> KeyRingOf(const config::LoadedConfig& loaded) {
 }
 
 std::unique_ptr<grants::GrantStore> StoreOf(const config::LoadedConfig& loaded, Runtime& runtime,
-                                            const Clock& clock, const grants::KeyRing& ring) {
+                                            const Clock& clock, const grants::KeyRing& ring,
+                                            const telemetry::Log& log) {
   if (!loaded.config.store().has_redis()) return std::make_unique<storage::MemoryGrantStore>(clock);
-  return std::make_unique<storage::RedisGrantStore>(runtime, clock, ring, RedisOptionsOf(loaded));
+  auto store = std::make_unique<storage::RedisGrantStore>(runtime, clock, ring,
+                                                          RedisOptionsOf(loaded, WarningOf(log)));
+  runtime.Spawn(WarnOfSettings(*store, log));
+  return store;
 }
 
 }  // namespace tokenbroker::wiring

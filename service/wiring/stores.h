@@ -10,14 +10,18 @@
 #include "grants/grant_store.h"
 #include "grants/seal.h"
 #include "net/runtime.h"
+#include "telemetry/log.h"
 
 namespace tokenbroker::wiring {
 
 // The keys that seal records, first the one that seals. Errors: those of KeyRing::Create.
 absl::StatusOr<grants::KeyRing> KeyRingOf(const config::LoadedConfig& loaded);
 
-// Makes the store; a Redis need not be reachable yet. Borrows all but the configuration.
+// Makes the store; a Redis need not be reachable yet. Where its settings risk what is stored, a
+// warning is logged when they can be read. Borrows all but the configuration; the store must
+// outlive the runtime's Stop.
 std::unique_ptr<grants::GrantStore> StoreOf(const config::LoadedConfig& loaded, Runtime& runtime,
-                                            const Clock& clock, const grants::KeyRing& ring);
+                                            const Clock& clock, const grants::KeyRing& ring,
+                                            const telemetry::Log& log);
 
 }  // namespace tokenbroker::wiring

@@ -11,7 +11,8 @@
 namespace tokenbroker::testing {
 
 std::unique_ptr<GrantStoreHarness> NewGrantStoreHarness(Runtime& runtime) {
-  return std::make_unique<RedisHarness>(runtime);
+  static const RedisDeployment deployment = OneServer();
+  return std::make_unique<RedisHarness>(runtime, deployment);
 }
 
 namespace {

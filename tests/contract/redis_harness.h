@@ -1,4 +1,4 @@
-// Two replicas on one redis-server, which all tests of the process share, emptied for each.
+// Two replicas on one Redis, which all tests of the process share, emptied for each.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,7 @@
 #include "net/runtime.h"
 #include "storage/redis/redis_grant_store.h"
 #include "support/manual_clock.h"
+#include "support/redis_deployment.h"
 #include "support/redis_server.h"
 
 namespace tokenbroker::testing {
@@ -31,11 +32,18 @@ inline grants::KeyRing RingOf(const std::vector<std::string>& ids) {
 
 class RedisHarness final : public GrantStoreHarness {
  public:
-  explicit RedisHarness(Runtime& runtime)
+  // Borrows `deployment`.
+  RedisHarness(Runtime& runtime, const RedisDeployment& deployment)
       : runtime_(runtime),
-        plain_(runtime, system_clock_, PatientOptions(server_)),
-        flushed_(Ask({"FLUSHALL"}).IsOk()),
-        options_{.redis = PatientOptions(server_), .connections = 2, .key_prefix = "tb"},
+        deployment_(deployment),
+        plain_(PlainConnections()),
+        flushed_(Flush()),
+        options_{.redis = Patient(deployment.redis),
+                 .connections = 2,
+                 .key_prefix = "tb",
+                 .replication = ReplicationOf(deployment),
+                 .sentinel = deployment.sentinel,
+                 .cluster = deployment.cluster},
         store_(runtime, clock_, ring_, options_),
         other_(runtime, clock_, ring_, options_) {}
 
@@ -52,41 +60,72 @@ class RedisHarness final : public GrantStoreHarness {
           redis.call('PEXPIRE', key, left - ARGV[1])
         end
       end)lua";
-    Ask({"EVAL", std::string(kShorten), "0", std::to_string(absl::ToInt64Milliseconds(duration))});
+    AskAll(
+        {"EVAL", std::string(kShorten), "0", std::to_string(absl::ToInt64Milliseconds(duration))});
     clock_.Advance(duration);
   }
 
-  // A command of the test's own.
-  RedisReply Ask(RedisCommand command) {
-    auto reply = RunBlocking(runtime_, plain_.Command(std::move(command), absl::InfiniteFuture()));
+  // A command of the test's own, to the first server.
+  RedisReply Ask(RedisCommand command) { return AskServer(0, std::move(command)); }
+  RedisReply AskServer(std::size_t server, RedisCommand command) {
+    auto reply =
+        RunBlocking(runtime_, plain_[server]->Command(std::move(command), absl::InfiniteFuture()));
     EXPECT_OK(reply);
     if (!reply.ok()) return {};
     EXPECT_EQ(reply->Error(), nullptr) << (reply->Error() ? reply->Error()->message : "");
     return *std::move(reply);
   }
+  // To all servers; replicas may refuse it.
+  bool AskAll(const RedisCommand& command) {
+    bool ok = true;
+    for (const auto& connection : plain_) {
+      const auto reply =
+          RunBlocking(runtime_, connection->Command(command, absl::InfiniteFuture()));
+      ok = ok && reply.ok();
+    }
+    return ok;
+  }
 
   // With time enough for a machine under load.
   static std::shared_ptr<const RedisOptions> PatientOptions(const RedisServer& server) {
-    std::shared_ptr<RedisOptions> options = server.Options();
-    options->command_timeout = absl::Seconds(30);
-    options->connect_timeout = absl::Seconds(30);
-    return options;
+    return Patient(server.Options());
   }
 
   // A test that kills it starts it again.
-  RedisServer& server() { return server_; }
+  RedisServer& server() { return *deployment_.servers.front(); }
+  const RedisDeployment& deployment() const { return deployment_; }
   const storage::RedisStoreOptions& options() const { return options_; }
 
  private:
-  static RedisServer& SharedServer() {
-    static RedisServer server;
-    return server;
+  static std::shared_ptr<const RedisOptions> Patient(
+      const std::shared_ptr<const RedisOptions>& options) {
+    auto patient = std::make_shared<RedisOptions>(*options);
+    patient->command_timeout = absl::Seconds(30);
+    patient->connect_timeout = absl::Seconds(30);
+    return patient;
   }
 
+  // Where a primary may be killed, what was answered must be at its replica.
+  static RedisReplication ReplicationOf(const RedisDeployment& deployment) {
+    if (!deployment.sentinel && !deployment.cluster) return {};
+    return {.wait_replicas = 1, .wait_timeout = absl::Milliseconds(500)};
+  }
+
+  std::vector<std::unique_ptr<RedisConnection>> PlainConnections() {
+    std::vector<std::unique_ptr<RedisConnection>> connections;
+    for (const auto& server : deployment_.servers) {
+      connections.push_back(
+          std::make_unique<RedisConnection>(runtime_, system_clock_, PatientOptions(*server)));
+    }
+    return connections;
+  }
+
+  bool Flush() { return AskAll({"FLUSHALL"}); }
+
   Runtime& runtime_;
-  RedisServer& server_ = SharedServer();
+  const RedisDeployment& deployment_;
   SystemClock system_clock_;
-  RedisConnection plain_;
+  const std::vector<std::unique_ptr<RedisConnection>> plain_;
   const bool flushed_;
   const storage::RedisStoreOptions options_;
   ManualClock clock_;

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 
 namespace tokenbroker::testing {
 namespace {
@@ -30,12 +31,34 @@ std::uint16_t FreePort() {
 
 }  // namespace
 
+std::function<absl::StatusOr<RedisLogin>()> LoginWith(std::string password) {
+  return [password = std::move(password)]() -> absl::StatusOr<RedisLogin> {
+    return RedisLogin{.password = Secret(password)};
+  };
+}
+
+bool IsInstalled(const std::string& program) {
+  const char* const path = std::getenv("PATH");
+  std::istringstream folders(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (access((folder + "/" + program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
 RedisServer::RedisServer(RedisServerOptions options)
     : options_(std::move(options)),
       unix_path_(directory_.path() + "/redis.sock"),
       port_(FreePort()),
       tls_port_(FreePort()) {
-  command_ = {"redis-server",
+  if (!options_.sentinel.empty()) {
+    const std::string settings = "port " + std::to_string(port_) + "\nbind 127.0.0.1\ndir " +
+                                 directory_.path() + "\n" + options_.sentinel;
+    command_ = {options_.program, directory_.Write("sentinel.conf", settings), "--sentinel"};
+    if (options_.start) Start();
+    return;
+  }
+  command_ = {options_.program,
               "--dir",
               directory_.path(),
               "--unixsocket",
@@ -54,6 +77,10 @@ RedisServer::RedisServer(RedisServerOptions options)
     command_.insert(command_.end(), arguments);
   };
   if (!options_.password.empty()) add({"--requirepass", options_.password});
+  if (options_.cluster) {
+    add({"--cluster-enabled", "yes", "--cluster-port", std::to_string(FreePort())});
+    add({"--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"});
+  }
   if (options_.append_only) add({"--appendonly", "yes", "--appendfsync", "always"});
   if (options_.tls_authority != nullptr) {
     CertificateOptions names;
@@ -88,7 +115,7 @@ void RedisServer::Start() {
   arguments.push_back(nullptr);
   if (posix_spawnp(&process_, arguments.front(), &actions, nullptr, arguments.data(), environ) !=
       0) {
-    std::fputs("redis-server cannot be started; is it installed?\n", stderr);
+    std::fprintf(stderr, "%s cannot be started; is it installed?\n", options_.program.c_str());
     std::abort();
   }
   posix_spawn_file_actions_destroy(&actions);
@@ -99,10 +126,12 @@ void RedisServer::Start() {
   // The last line of a start on a Unix socket.
   const std::string ready = "ready to accept connections at " + unix_path_;
   const std::string ready_since_8 = "Ready to accept connections unix";
+  const std::string ready_sentinel = "Sentinel ID is";
   std::unique_lock lock(mutex_);
   log_changed_.wait(lock, [&] {
     return log_ended_ || log_.find(ready) != std::string::npos ||
-           log_.find(ready_since_8) != std::string::npos;
+           log_.find(ready_since_8) != std::string::npos ||
+           log_.find(ready_sentinel) != std::string::npos;
   });
   if (log_ended_) {
     std::fprintf(stderr, "redis-server did not come up:\n%s\n", log_.c_str());
@@ -153,7 +182,7 @@ void RedisServer::Resume() {
 std::shared_ptr<RedisOptions> RedisServer::Options() const {
   auto options = std::make_shared<RedisOptions>();
   options->endpoint = UnixEndpoint{unix_path_};
-  if (!options_.password.empty()) options->password = Secret(options_.password);
+  if (!options_.password.empty()) options->login = LoginWith(options_.password);
   return options;
 }
 

@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -26,7 +27,17 @@ struct RedisServerOptions {
   bool demand_client_certificate = false;        // of that authority
   std::vector<std::string> arguments = {};       // more of redis-server's
   bool start = true;
+  std::string program = "redis-server";
+  bool cluster = false;  // a server of a cluster, which is yet to be made
+  // Lines of a Sentinel's configuration: then it is one, and holds nothing.
+  std::string sentinel = {};
 };
+
+// Whether `program` can be run.
+bool IsInstalled(const std::string& program);
+
+// The login of Redis's default user.
+std::function<absl::StatusOr<RedisLogin>()> LoginWith(std::string password);
 
 // Thread-compatible. A server that does not come up ends the test process, with its log on stderr.
 class RedisServer {

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "net/redis_single.h"
+#include "storage/redis/redis_settings.h"
 
 namespace tokenbroker::storage {
 
@@ -21,12 +23,27 @@ using grants::PendingAuthorization;
 using grants::ScheduleSummary;
 using grants::TokenId;
 
+namespace {
+
+std::unique_ptr<RedisServers> ServersOf(Runtime& runtime, const Clock& clock,
+                                        RedisStoreOptions& options) {
+  RedisPoolOptions pool{.redis = options.redis,
+                        .connections = options.connections,
+                        .replication = std::move(options.replication)};
+  if (options.cluster) {
+    return std::make_unique<RedisCluster>(runtime, clock, std::move(pool),
+                                          *std::move(options.cluster));
+  }
+  return std::make_unique<SingleRedis>(runtime, clock, std::move(pool),
+                                       std::move(options.sentinel));
+}
+
+}  // namespace
+
 RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const grants::KeyRing& ring,
                                  RedisStoreOptions options)
-    : runtime_(runtime),
-      redis_(options.redis),
-      keys_(std::move(options.key_prefix)),
-      calls_(runtime, clock, options.redis, options.connections),
+    : keys_(options.key_prefix),
+      calls_(ServersOf(runtime, clock, options), options.redis->command_timeout),
       index_key_(calls_, keys_, ring),
       parts_{clock, ring, keys_, calls_, index_key_},
       authorizations_(parts_),
@@ -151,13 +168,18 @@ StatusTask RedisGrantStore::RememberTokenId(TokenId id, absl::Duration lifetime)
 
 StatusTask RedisGrantStore::Check() {
   std::vector<RedisCall> calls;
-  calls.push_back(RedisCall::Command({"PING"}));
+  calls.push_back(RedisCall::Keyless({"PING"}));
   CO_RETURN_IF_ERROR((co_await calls_.Make(0, std::move(calls))).status());
   co_return (co_await index_key_.Get()).status();
 }
 
+Task<std::vector<std::string>> RedisGrantStore::CheckSettings() {
+  CO_ASSIGN_OR_RETURN(const RedisSettings settings, co_await ReadSettings(calls_));
+  co_return WarningsOf(settings);
+}
+
 void RedisGrantStore::Observe(grants::GrantObserver* observer) {
-  subscriber_.reset();
+  listening_.reset();
   observer_ = observer;
   if (observer_ == nullptr) return;
   observer_->OnChangesLost();
@@ -172,8 +194,7 @@ void RedisGrantStore::Observe(grants::GrantObserver* observer) {
   callbacks.on_message = [this](std::string_view, const RedisReply& payload) {
     OnMessage(payload);
   };
-  subscriber_ = std::make_unique<RedisSubscriber>(runtime_, redis_, std::move(subscription),
-                                                  std::move(callbacks));
+  listening_ = calls_.Listen(std::move(subscription), std::move(callbacks));
 }
 
 void RedisGrantStore::TellChanged(const std::string& grant_id) const {

@@ -1,14 +1,18 @@
-// The store in Redis 7, shared by all replicas. KEYS.md says what lies where.
+// The store in Redis 7 or Valkey 8, shared by all replicas. KEYS.md says what lies where.
 #pragma once
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "grants/grant_store.h"
 #include "grants/seal.h"
-#include "net/redis_connection.h"
-#include "net/redis_subscriber.h"
+#include "net/redis_cluster.h"
+#include "net/redis_replicated_writes.h"
+#include "net/redis_sentinels.h"
+#include "net/redis_servers.h"
 #include "net/runtime.h"
 #include "storage/redis/index_key.h"
 #include "storage/redis/keys.h"
@@ -25,8 +29,12 @@ namespace tokenbroker::storage {
 
 struct RedisStoreOptions {
   std::shared_ptr<const RedisOptions> redis;  // how to reach it, and how long a command may take
-  std::size_t connections = 4;                // for commands; one more listens for changes
+  std::size_t connections = 4;  // to each server, for commands; one more listens for changes
   std::string key_prefix = "tb";
+  RedisReplication replication = {};
+  // At most one of them; without either, the endpoint of `redis` is the server.
+  std::optional<RedisSentinelOptions> sentinel = {};
+  std::optional<RedisClusterOptions> cluster = {};
 };
 
 // Thread-safe. Connects at once and ever again; while Redis is away every method fails with
@@ -81,6 +89,8 @@ class RedisGrantStore final : public grants::GrantStore {
   // Errors besides STORE_UNAVAILABLE: RECORD_UNREADABLE where the key ring is not the one that this
   // Redis was filled with.
   StatusTask Check() override;
+  // What Redis's settings risk, in words for the operator's log. Errors: STORE_UNAVAILABLE.
+  Task<std::vector<std::string>> CheckSettings();
   // Starts to listen for changes by other replicas.
   void Observe(grants::GrantObserver* observer) override;
 
@@ -89,8 +99,6 @@ class RedisGrantStore final : public grants::GrantStore {
   void OnMessage(const RedisReply& payload);
 
   // Constant after construction, and thread-safe themselves.
-  Runtime& runtime_;
-  const std::shared_ptr<const RedisOptions> redis_;
   const RedisKeys keys_;
   RedisCalls calls_;
   IndexKey index_key_;
@@ -105,7 +113,7 @@ class RedisGrantStore final : public grants::GrantStore {
 
   grants::GrantObserver* observer_ = nullptr;
   // Last, so that it is the first to go: its callbacks use what stands above.
-  std::unique_ptr<RedisSubscriber> subscriber_;
+  std::unique_ptr<RedisListening> listening_;
 };
 
 }  // namespace tokenbroker::storage

@@ -104,17 +104,23 @@ StatusTask RedisGrants::Create(Grant grant) {
   grant.generation = 1;
   const int shard = ShardOf(grant.id);
   std::vector<RedisCall> calls;
-  calls.push_back(RedisCall::Run(
-      scripts::kCreateGrant,
-      {parts_.keys.Grant(grant.id), parts_.keys.Used(shard), parts_.keys.Due(shard)},
-      {grant.id, Sealed(grant, parts_), change, LifetimeOf(grant, parts_), DueTimeOf(grant),
-       UnixMicroseconds(grant.last_used_at), parts_.keys.GrantPrefix(shard)}));
-  AppendAddToIndexes(grant, parts_, *names, calls);
-  AppendNoteDue(grant, parts_, calls);
+  calls.push_back(
+      RedisCall::Run(
+          scripts::kCreateGrant,
+          {parts_.keys.Grant(grant.id), parts_.keys.Used(shard), parts_.keys.Due(shard)},
+          {grant.id, Sealed(grant, parts_), change, LifetimeOf(grant, parts_), DueTimeOf(grant),
+           UnixMicroseconds(grant.last_used_at), parts_.keys.GrantPrefix(shard)})
+          .Replicated());
   CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
                       co_await parts_.calls.Make(AffinityOf(shard), std::move(calls)));
   CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(replies.front()));
   CO_RETURN_IF_ERROR(StatusOfWord(words.front()));
+  // After the record: who finds the id finds the grant. In a cluster these are other servers, and a
+  // grant that a logout would not find is not let in.
+  std::vector<RedisCall> entries;
+  AppendAddToIndexes(grant, parts_, *names, entries);
+  AppendNoteDue(grant, parts_, entries);
+  CO_RETURN_IF_ERROR((co_await parts_.calls.Make(AffinityOf(shard), std::move(entries))).status());
   co_await TendIndexes(IndexesOf(grant, parts_.keys, *names), parts_);
   co_return absl::OkStatus();
 }
@@ -133,18 +139,22 @@ StatusTask RedisGrants::Commit(GrantCommit commit) {
   const Grant& grant = commit.grant;
   const int shard = ShardOf(grant.id);
   std::vector<RedisCall> calls;
-  calls.push_back(RedisCall::Run(
-      scripts::kCommitGrant,
-      {parts_.keys.Grant(grant.id), parts_.keys.Lease(grant.id), parts_.keys.Used(shard),
-       parts_.keys.Due(shard)},
-      {grant.id, std::to_string(commit.expected_generation), std::to_string(grant.generation),
-       Sealed(grant, parts_), grants::NameOfChange(commit, *names),
-       commit.lease ? LeaseValue(*commit.lease) : "", commit.release_lease ? "1" : "0",
-       LifetimeOf(grant, parts_), DueTimeOf(grant), UnixMicroseconds(grant.last_used_at)}));
+  calls.push_back(
+      RedisCall::Run(
+          scripts::kCommitGrant,
+          {parts_.keys.Grant(grant.id), parts_.keys.Lease(grant.id), parts_.keys.Used(shard),
+           parts_.keys.Due(shard)},
+          {grant.id, std::to_string(commit.expected_generation), std::to_string(grant.generation),
+           Sealed(grant, parts_), grants::NameOfChange(commit, *names),
+           commit.lease ? LeaseValue(*commit.lease) : "", commit.release_lease ? "1" : "0",
+           LifetimeOf(grant, parts_), DueTimeOf(grant), UnixMicroseconds(grant.last_used_at)})
+          .Replicated());
+  // A hint, in a cluster on another server: what is stored is stored without it.
   AppendNoteDue(grant, parts_, calls);
-  CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
-                      co_await parts_.calls.Make(AffinityOf(shard), std::move(calls)));
-  CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(replies.front()));
+  const std::vector<absl::StatusOr<RedisReply>> results =
+      co_await parts_.calls.MakeEach(AffinityOf(shard), std::move(calls));
+  CO_RETURN_IF_ERROR(results.front().status());
+  CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(*results.front()));
   CO_RETURN_IF_ERROR(StatusOfWord(words.front()));
   if (grant.generation != commit.expected_generation) {
     // Repairs what an interrupted change or a failover may have left out. Best effort.
@@ -165,12 +175,14 @@ Task<Grant> RedisGrants::End(std::string grant_id, GrantState state, std::string
     const Grant tombstone = was.Tombstone(state, because);
     std::vector<std::string> indexes = IndexesOf(was, parts_.keys, *names);
     std::vector<RedisCall> calls;
-    calls.push_back(RedisCall::Run(
-        scripts::kEndGrant,
-        {parts_.keys.Grant(grant_id), parts_.keys.Lease(grant_id), parts_.keys.Due(shard)},
-        {grant_id, std::to_string(was.generation), std::to_string(tombstone.generation),
-         std::string(ToText(state)), Sealed(tombstone, parts_), RandomToken(16),
-         Milliseconds(tombstone_lifetime)}));
+    calls.push_back(
+        RedisCall::Run(
+            scripts::kEndGrant,
+            {parts_.keys.Grant(grant_id), parts_.keys.Lease(grant_id), parts_.keys.Due(shard)},
+            {grant_id, std::to_string(was.generation), std::to_string(tombstone.generation),
+             std::string(ToText(state)), Sealed(tombstone, parts_), RandomToken(16),
+             Milliseconds(tombstone_lifetime)})
+            .Replicated());
     CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
                         co_await parts_.calls.Make(AffinityOf(shard), std::move(calls)));
     CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(replies.front()));

@@ -191,7 +191,7 @@ std::vector<Case> ServerCases() {
        "b.yaml:1:16: encryption.keys: is required with store.redis: what is stored there is "
        "sealed"},
       {"RedisWithoutAddress", "store: {redis: {}}\nencryption: {keys: [{id: a, key: {env: K}}]}",
-       "b.yaml:1:16: store.redis: needs the field address"},
+       "b.yaml:1:16: store.redis: needs exactly one of the fields: address, sentinel, cluster"},
       {"RedisUserWithoutPassword",
        "store: {redis: {address: \"r:1\", username: u}}\n"
        "encryption: {keys: [{id: a, key: {env: K}}]}",
@@ -204,7 +204,34 @@ std::vector<Case> ServerCases() {
       {"TlsToAUnixSocket",
        "store: {redis: {address: \"unix:/r\", tls: {}}}\n"
        "encryption: {keys: [{id: a, key: {env: K}}]}",
-       "b.yaml:1:42: store.redis.tls: needs server_name, since a Unix socket has no host name"},
+       "b.yaml:1:42: store.redis.tls: is not spoken over a Unix socket; remove it, or give "
+       "host:port"},
+      {"RedisAddressWithCluster",
+       "store: {redis: {address: \"r:1\", cluster: {addresses: [\"r:1\"]}}}\n"
+       "encryption: {keys: [{id: a, key: {env: K}}]}",
+       "b.yaml:1:33: store.redis.cluster: cannot be given beside \"address\"; keep one of them"},
+      {"RedisDatabaseWithCluster",
+       "store: {redis: {cluster: {addresses: [\"r:1\"]}, database: 3}}\n"
+       "encryption: {keys: [{id: a, key: {env: K}}]}",
+       "b.yaml:1:58: store.redis.database: must be 0 with cluster: a cluster has no other"},
+      {"ClusterOnAUnixSocket",
+       "store: {redis: {cluster: {addresses: [\"unix:/r\"]}}}\n"
+       "encryption: {keys: [{id: a, key: {env: K}}]}",
+       "b.yaml:1:39: store.redis.cluster.addresses[0]: must be host:port: the servers name each "
+       "other by host and port"},
+      {"SentinelWithoutName",
+       "store: {redis: {sentinel: {addresses: [\"s:1\"]}}}\n"
+       "encryption: {keys: [{id: a, key: {env: K}}]}",
+       "b.yaml:1:27: store.redis.sentinel.master_name: is required, for example: mymaster"},
+      {"SentinelUserWithoutPassword",
+       "store: {redis: {sentinel: {master_name: m, addresses: [\"s:1\"], username: u}}}\n"
+       "encryption: {keys: [{id: a, key: {env: K}}]}",
+       "b.yaml:1:74: store.redis.sentinel.password: is required with username"},
+      {"WaitLongerThanACommand",
+       "store: {redis: {address: \"r:1\", replication: {wait_replicas: 1, wait_timeout: 5s}}}\n"
+       "encryption: {keys: [{id: a, key: {env: K}}]}",
+       "b.yaml:1:79: store.redis.replication.wait_timeout: must be shorter than "
+       "store.redis.command_timeout, which ends the wait too"},
       {"KeyIdTwice", "encryption: {keys: [{id: a, key: {env: K}}, {id: a, key: {env: L}}]}",
        "b.yaml:1:50: encryption.keys[1].id: is the same as encryption.keys[0].id; give each its "
        "own"},

@@ -113,9 +113,9 @@ TEST_F(RedisConnectionTest, SignsInAndSelectsTheDatabase) {
 TEST_F(RedisConnectionTest, SaysThatThePasswordIsRefused) {
   RedisServer server({.password = "open sesame"});
   auto wrong = Patient(server.Options());
-  wrong->password = Secret("open barley");
+  wrong->login = LoginWith("open barley");
   auto none = Patient(server.Options());
-  none->password.reset();
+  none->login = {};
   for (const auto& options : {wrong, none}) {
     RedisConnection redis(runtime_, clock_, options);
     const Result result = Ask(redis, {"PING"});
@@ -353,7 +353,7 @@ TEST_F(RedisConnectionTest, SendsNothingToATlsPeerThatDoesNotProveItsName) {
       tls.ca_file = files.Write("ca.pem", authority.certificate());
       auto options = Patient(std::make_shared<RedisOptions>());
       options->endpoint = TcpEndpoint{.host = "localhost", .port = server.port(), .tls = tls};
-      options->password = Secret("open sesame");
+      options->login = LoginWith("open sesame");
       RedisConnection redis(runtime_, clock_, options);
       const Result result = Ask(redis, {"PING"});
       EXPECT_THAT(result, FailsWith(Reason::kStoreUnavailable));

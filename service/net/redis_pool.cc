@@ -1,0 +1,42 @@
+#include "net/redis_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tokenbroker {
+
+RedisPool::RedisPool(Runtime& runtime, const Clock& clock, const RedisPoolOptions& options) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(options.connections, 1); ++i) {
+    connections_.push_back(std::make_unique<RedisConnection>(runtime, clock, options.redis));
+  }
+  if (options.replication.wait_replicas > 0) {
+    replicated_ =
+        std::make_shared<RedisReplicatedWrites>(runtime, clock, options.redis, options.replication);
+  }
+}
+
+void RedisPool::Start(std::size_t affinity, std::vector<RedisCommand> commands,
+                      Completion<std::vector<RedisReply>> done, asio::cancellation_slot slot) {
+  connections_[affinity % connections_.size()]->Start(std::move(commands), std::move(done), slot);
+}
+
+void RedisPool::StartReplicated(std::size_t affinity, std::vector<RedisCommand> commands,
+                                Completion<std::vector<RedisReply>> done,
+                                asio::cancellation_slot slot) {
+  if (replicated_ == nullptr) {
+    return Start(affinity, std::move(commands), std::move(done), slot);
+  }
+  replicated_->Start(std::move(commands), std::move(done), slot);
+}
+
+void RedisPool::Reconnect() {
+  for (const auto& connection : connections_) connection->Reconnect();
+  if (replicated_ != nullptr) replicated_->Reconnect();
+}
+
+bool RedisPool::connected() const {
+  return std::any_of(connections_.begin(), connections_.end(),
+                     [](const auto& connection) { return connection->connected(); });
+}
+
+}  // namespace tokenbroker

@@ -1,0 +1,74 @@
+// Writes whose answer waits until replicas have them (WAIT): what narrows the loss when a primary
+// dies before it has passed on what it acknowledged.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "asio/cancellation_signal.hpp"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "net/completion.h"
+#include "net/redis_connection.h"
+#include "net/redis_session.h"
+#include "net/runtime.h"
+
+namespace tokenbroker {
+
+struct RedisReplication {
+  int wait_replicas = 0;  // how many must have a write before it counts as made; 0: none
+  // How long that is waited for; shorter than the options' command_timeout. A write that fewer have
+  // by then counts all the same: it cannot be taken back.
+  absl::Duration wait_timeout = absl::Milliseconds(100);
+  // Called with every wait that ended with too few replicas. On one of the runtime's threads, which
+  // it must not block. May be empty.
+  std::function<void()> on_too_few = {};
+};
+
+// One connection of its own, since WAIT holds up whatever comes after it. All writes that are
+// answered during one WAIT share the next, so their number costs nothing.
+//
+// Thread-safe. To be owned by a shared_ptr; nothing that is under way owns it.
+class RedisReplicatedWrites : public std::enable_shared_from_this<RedisReplicatedWrites> {
+ public:
+  // Starts to connect. Borrows `runtime` and `clock`.
+  RedisReplicatedWrites(Runtime& runtime, const Clock& clock,
+                        std::shared_ptr<const RedisOptions> options, RedisReplication replication);
+  // Ends what is under way with SHUTTING_DOWN.
+  ~RedisReplicatedWrites();
+  RedisReplicatedWrites(const RedisReplicatedWrites&) = delete;
+  RedisReplicatedWrites& operator=(const RedisReplicatedWrites&) = delete;
+
+  // RedisConnection::Start, then the wait. Where the connection breaks before the wait has ended,
+  // the writes may be lost on a server that takes over: STORE_UNAVAILABLE with UNKNOWN.
+  void Start(std::vector<RedisCommand> commands, Completion<std::vector<RedisReply>> done,
+             asio::cancellation_slot slot);
+
+  void Reconnect() { connection_.Reconnect(); }
+
+ private:
+  // A write that was answered.
+  struct Answered {
+    std::vector<RedisReply> replies;
+    Completion<std::vector<RedisReply>> done;
+    std::uint64_t session = 0;  // that answered it
+  };
+
+  void WaitFor(Answered answered) ABSL_LOCKS_EXCLUDED(mutex_);
+  void StartWait() ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndWait(absl::StatusOr<std::vector<RedisReply>> result) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const RedisReplication replication_;
+  RedisConnection connection_;
+
+  Mutex mutex_;
+  bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Answered> current_ ABSL_GUARDED_BY(mutex_);  // that the wait under way is for
+  std::vector<Answered> next_ ABSL_GUARDED_BY(mutex_);     // answered since it began
+};
+
+}  // namespace tokenbroker

@@ -1,0 +1,98 @@
+#include "net/redis_single.h"
+
+#include <set>
+#include <utility>
+
+#include "net/redis_batches.h"
+
+namespace tokenbroker {
+namespace {
+
+std::shared_ptr<RedisSentinels> SentinelsOf(Runtime& runtime,
+                                            std::optional<RedisSentinelOptions> options) {
+  return options ? RedisSentinels::Create(runtime, *std::move(options)) : nullptr;
+}
+
+std::shared_ptr<const RedisOptions> Located(std::shared_ptr<const RedisOptions> options,
+                                            std::shared_ptr<RedisSentinels> sentinels) {
+  if (sentinels == nullptr) return options;
+  auto located = std::make_shared<RedisOptions>(*options);
+  located->locator = std::move(sentinels);
+  return located;
+}
+
+}  // namespace
+
+struct SingleRedis::Listeners {
+  void Reconnect() ABSL_LOCKS_EXCLUDED(mutex) {
+    const MutexLock lock(mutex);
+    for (RedisSubscriber* subscriber : all) subscriber->Reconnect();
+  }
+
+  Mutex mutex;
+  std::set<RedisSubscriber*> all ABSL_GUARDED_BY(mutex);
+};
+
+class SingleRedis::Following final : public RedisListening {
+ public:
+  Following(Runtime& runtime, std::shared_ptr<const RedisOptions> options,
+            RedisSubscription subscription, RedisSubscriberCallbacks callbacks,
+            std::shared_ptr<Listeners> listeners)
+      : subscriber_(runtime, std::move(options), std::move(subscription), std::move(callbacks)),
+        listeners_(std::move(listeners)) {
+    const MutexLock lock(listeners_->mutex);
+    listeners_->all.insert(&subscriber_);
+  }
+  ~Following() override {
+    const MutexLock lock(listeners_->mutex);
+    listeners_->all.erase(&subscriber_);
+  }
+
+ private:
+  RedisSubscriber subscriber_;
+  const std::shared_ptr<Listeners> listeners_;
+};
+
+SingleRedis::SingleRedis(Runtime& runtime, const Clock& clock, RedisPoolOptions options,
+                         std::optional<RedisSentinelOptions> sentinels)
+    : runtime_(runtime),
+      sentinels_(SentinelsOf(runtime, std::move(sentinels))),
+      options_(Located(options.redis, sentinels_)),
+      pool_([&] {
+        options.redis = options_;
+        return std::make_shared<RedisPool>(runtime, clock, options);
+      }()),
+      listeners_(std::make_shared<Listeners>()) {
+  if (sentinels_ == nullptr) return;
+  sentinels_->Watch([pool = std::weak_ptr<RedisPool>(pool_), listeners = listeners_] {
+    if (const auto still = pool.lock()) still->Reconnect();
+    listeners->Reconnect();
+  });
+}
+
+SingleRedis::~SingleRedis() {
+  if (sentinels_ != nullptr) sentinels_->StopWatching();
+}
+
+asio::awaitable<std::vector<RedisResult>> SingleRedis::Send(std::size_t affinity,
+                                                            std::vector<RedisRequest> requests) {
+  RedisPoolBatch plain{.pool = pool_};
+  RedisPoolBatch replicated{.pool = pool_, .replicated = true};
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    RedisPoolBatch& batch = requests[i].replicated ? replicated : plain;
+    batch.commands.push_back(std::move(requests[i].command));
+    batch.places.push_back(i);
+  }
+  std::vector<RedisPoolBatch> batches;
+  if (!plain.commands.empty()) batches.push_back(std::move(plain));
+  if (!replicated.commands.empty()) batches.push_back(std::move(replicated));
+  co_return co_await SendRedisBatches(affinity, std::move(batches), requests.size());
+}
+
+std::unique_ptr<RedisListening> SingleRedis::Listen(RedisSubscription subscription,
+                                                    RedisSubscriberCallbacks callbacks) {
+  return std::make_unique<Following>(runtime_, options_, std::move(subscription),
+                                     std::move(callbacks), listeners_);
+}
+
+}  // namespace tokenbroker

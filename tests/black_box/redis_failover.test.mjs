@@ -1,0 +1,108 @@
+// Two brokers on a Redis whose primary moves: nothing is lost, and no cache shows what is over.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { redisStore } from './harness/broker.mjs';
+import { eventually } from './harness/child.mjs';
+import { RELOGIN } from './harness/expect.mjs';
+import { HostileWorld } from './harness/hostile_world.mjs';
+import { Redis } from './harness/redis.mjs';
+import { ClusterGroup, SentinelGroup } from './harness/redis_groups.mjs';
+
+// Seconds that a revoked grant may still be seen at another replica, as docs/operations.md states it.
+const BOUND_MS = 8000;
+
+const answered = (call) => eventually(
+  () => call().catch((error) => { if (error.code !== 'UNAVAILABLE') throw error; }), 'the store is back', 30000);
+
+async function worldOn(config) {
+  const world = await HostileWorld.start({ size: 12, config, client: { refresh: { floor: '0s' } } });
+  world.other = await world.addReplica();
+  return world;
+}
+
+async function signedIn(world) {
+  const signIn = world.newCase();
+  await signIn.run('code id_token');
+  signIn.held = (await signIn.token()).access_token;
+  assert.equal((await world.other.rpc.GetAccessToken({ grant_id: signIn.grantId })).access_token, signIn.held);
+  return signIn;
+}
+
+async function isGoneAtTheOther(world, signIn, limitMs = BOUND_MS) {
+  const gone = () => world.other.rpc.GetAccessToken({ grant_id: signIn.grantId })
+    .then(() => false, (error) => error.reason === RELOGIN.reason);
+  await eventually(gone, 'the other replica knows', limitMs);
+}
+
+const TOPOLOGIES = [
+  ['Sentinel', SentinelGroup, (group) => group.primary()],
+  ['Cluster', ClusterGroup, (group, signIn) => group.primaryOf(signIn.grantId)],
+];
+
+for (const [name, Group, primaryFor] of TOPOLOGIES) {
+  describe(`a failover (${name})`, () => {
+    let group;
+    let world;
+    before(async () => {
+      group = await Group.start();
+      world = await worldOn(group.config());
+    });
+    after(async () => {
+      await world?.other?.stop();
+      await world?.stop();
+      await group?.stop();
+    });
+
+    it('near cache: a grant revoked after it is gone at the other replica too', async () => {
+      const signIn = await signedIn(world);
+      const listed = await signIn.grants();
+      assert.equal(listed.length, 1);
+      const wish = { grant_id: signIn.grantId, rejected_access_token: signIn.held };
+      const { access_token: refreshed } = await signIn.rpc.GetAccessToken(wish);
+      await group.kill(primaryFor(group, signIn));
+
+      // Valid tokens are served all the while; what was committed last is still there afterwards.
+      assert.equal((await signIn.token()).access_token, refreshed);
+      const next = await answered(() => signIn.rpc.GetAccessToken({ grant_id: signIn.grantId, rejected_access_token: refreshed }));
+      assert.notEqual(next.access_token, refreshed);
+      const sent = signIn.op.requests('token').map(({ form }) => form.refresh_token).filter(Boolean);
+      assert.equal(new Set(sent).size, sent.length, 'a refresh token was sent twice');
+      assert.equal((await answered(() => world.other.rpc.GetAccessToken({ grant_id: signIn.grantId }))).access_token, next.access_token);
+
+      await answered(() => signIn.rpc.RevokeGrant({ grant_id: signIn.grantId }));
+      await isGoneAtTheOther(world, signIn);
+    });
+  });
+}
+
+describe('a Redis that comes and goes', () => {
+  let redis;
+  let world;
+  before(async () => {
+    redis = await Redis.start();
+    world = await worldOn(redisStore(redis.port));
+  });
+  after(async () => {
+    await world?.other?.stop();
+    await world?.stop();
+    await redis?.stop();
+  });
+
+  it('near cache: what is revoked while the subscriber connection is down is gone within the bound', async () => {
+    const signIn = await signedIn(world);
+    await redis.command('CLIENT KILL TYPE pubsub');
+    await signIn.rpc.RevokeGrant({ grant_id: signIn.grantId });
+    await isGoneAtTheOther(world, signIn);
+  });
+
+  it('near cache, R16: a Redis that restarts empty is believed, within the bound; until then nobody is signed out', async () => {
+    const signIn = await signedIn(world);
+    const { port } = redis;
+    await redis.stop();
+    redis = await Redis.start({ port });
+    await eventually(() => world.other.rpc.GetAccessToken({ grant_id: signIn.grantId })
+      .then(() => false, (error) => error.reason === 'GRANT_UNKNOWN'), 'the loss is seen', BOUND_MS);
+    // Its scripts were lost too, and its index key: new sign-ins work.
+    await signedIn(world);
+  });
+});

@@ -1,0 +1,12 @@
+// The suite of every store, on Redis over TLS, with a client certificate.
+#include "contract/grant_store_contract.h"
+#include "contract/redis_harness.h"
+
+namespace tokenbroker::testing {
+
+std::unique_ptr<GrantStoreHarness> NewGrantStoreHarness(Runtime& runtime) {
+  static const RedisDeployment deployment = OneServerOverTls();
+  return std::make_unique<RedisHarness>(runtime, deployment);
+}
+
+}  // namespace tokenbroker::testing

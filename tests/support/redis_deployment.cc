@@ -1,0 +1,88 @@
+#include "support/redis_deployment.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "support/test_certificates.h"
+
+namespace tokenbroker::testing {
+namespace {
+
+constexpr char kMaster[] = "tests";
+
+std::string Local(const RedisServer& server) {
+  return "127.0.0.1:" + std::to_string(server.port());
+}
+
+}  // namespace
+
+RedisDeployment OneServer(RedisServerOptions options) {
+  RedisDeployment deployment;
+  deployment.servers.push_back(std::make_unique<RedisServer>(std::move(options)));
+  deployment.redis = deployment.servers.front()->Options();
+  return deployment;
+}
+
+RedisDeployment OneServerOverTcp() {
+  RedisDeployment deployment = OneServer({.password = "open sesame"});
+  deployment.redis = deployment.servers.front()->TcpOptions();
+  return deployment;
+}
+
+RedisDeployment OneServerOverTls() {
+  static const TestAuthority authority;
+  RedisDeployment deployment =
+      OneServer({.tls_authority = &authority, .demand_client_certificate = true});
+  deployment.redis = deployment.servers.front()->TlsOptions();
+  return deployment;
+}
+
+RedisDeployment ServersWithSentinels() {
+  RedisDeployment deployment;
+  const std::vector<std::string> quick = {"--repl-diskless-sync-delay", "0",
+                                          "--repl-ping-replica-period", "1"};
+  auto& servers = deployment.servers;
+  servers.push_back(std::make_unique<RedisServer>(RedisServerOptions{.arguments = quick}));
+  const std::string port = std::to_string(servers.front()->port());
+  std::vector<std::string> replica = quick;
+  replica.insert(replica.end(), {"--replicaof", "127.0.0.1", port});
+  servers.push_back(
+      std::make_unique<RedisServer>(RedisServerOptions{.arguments = std::move(replica)}));
+  const std::string name = kMaster;
+  const std::string settings = "sentinel monitor " + name + " 127.0.0.1 " + port +
+                               " 2\nsentinel down-after-milliseconds " + name +
+                               " 500\nsentinel failover-timeout " + name + " 3000\n";
+  deployment.sentinel = RedisSentinelOptions{.master_name = name};
+  for (int i = 0; i < 3; ++i) {
+    auto sentinel = std::make_unique<RedisServer>(RedisServerOptions{.sentinel = settings});
+    deployment.sentinel->sentinels.push_back(sentinel->TcpOptions());
+    deployment.sentinels.push_back(std::move(sentinel));
+  }
+  deployment.redis = std::make_shared<RedisOptions>();
+  return deployment;
+}
+
+RedisDeployment ClusterOfSix() {
+  RedisDeployment deployment;
+  deployment.cluster = RedisClusterOptions{};
+  std::string create = "redis-cli --cluster create";
+  for (int i = 0; i < 6; ++i) {
+    auto server = std::make_unique<RedisServer>(
+        RedisServerOptions{.arguments = {"--repl-diskless-sync-delay", "0"}, .cluster = true});
+    create += " " + Local(*server);
+    if (i < 2) {
+      deployment.cluster->seeds.push_back({.host = "127.0.0.1", .port = server->port()});
+    }
+    deployment.servers.push_back(std::move(server));
+  }
+  create += " --cluster-replicas 1 --cluster-yes > /dev/null";
+  if (std::system(create.c_str()) != 0) {
+    std::fputs("redis-cli did not make the cluster\n", stderr);
+    std::abort();
+  }
+  deployment.redis = std::make_shared<RedisOptions>();
+  return deployment;
+}
+
+}  // namespace tokenbroker::testing
