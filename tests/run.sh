@@ -11,14 +11,14 @@
 # hour on two cores when nothing is cached. `tests/run.sh asan tsan` is everything.
 #
 # Sections: lint unit black_box browser asan (every unit test under AddressSanitizer) tsan (classes that threads
-# share, under ThreadSanitizer) helm (the chart) demo; and, only when named, fuzz (libFuzzer, with Clang; the seeds
-# are replayed by the unit tests anyway). Ends with one line, `N passed, N failed`, and with a status
-# that is not 0 when anything failed.
+# share, under ThreadSanitizer) helm (the chart) demo chaos (half a minute of it, docs/chaos.md); and, only when
+# named, fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway). Ends with one line,
+# `N passed, N failed`, and with a status that is not 0 when anything failed.
 # shellcheck disable=SC2317  # functions are called through `timed`
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-ALL="lint unit black_box browser asan tsan helm demo"
+ALL="lint unit black_box browser asan tsan helm demo chaos"
 NAMED="fuzz"
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 
@@ -154,10 +154,12 @@ demo() {
   deploy/demo.sh && deploy/demo.sh --redis
 }
 
+chaos() { SEED=${SEED:-1} SECONDS_TO_RUN=25 GRANTS=300 CALLERS=12 STREAMS=40 tests/chaos/run.sh; }
+
 must "packages from Debian" deploy/install-deps.sh --tests
-if wants black_box || wants browser; then must "packages from npm" npm_packages; fi
+if wants black_box || wants browser || wants chaos; then must "packages from npm" npm_packages; fi
 wants lint && check "lint" lint
-if wants unit || wants black_box || wants browser || wants demo; then
+if wants unit || wants black_box || wants browser || wants demo || wants chaos; then
   must "release build" build release
 elif wants helm; then
   must "release build" build release token-broker
@@ -185,6 +187,10 @@ skip_helm=
 if wants helm; then
   must "tools for the Helm chart" helm_tools
   [ -n "$skip_helm" ] || timed "the Helm chart" helm_tests
+fi
+if wants chaos; then
+  timed "the reckoning of the chaos" node_tests tests/chaos/*.test.mjs
+  check "half a minute of chaos" chaos
 fi
 wants fuzz && check "fuzzing, ${FUZZ_SECONDS} s each" tests/fuzz/run.sh "$FUZZ_SECONDS"
 wants demo && check "the demo, in memory and on Redis" demo

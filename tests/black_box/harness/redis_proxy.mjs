@@ -31,8 +31,8 @@ function nameOf(words) {
 }
 
 class Hold {
-  constructor(name, nth, at) {
-    Object.assign(this, { name, left: nth, at });
+  constructor(name, nth, at, where) {
+    Object.assign(this, { name, left: nth, at, where });
     this.reached = new Promise((resolve) => { this.reach = resolve; });
     this.decided = new Promise((resolve) => { this.decide = resolve; });
   }
@@ -70,8 +70,9 @@ class Pair {
 
   async #forward(frame) {
     await this.proxy.thawed;
-    const name = nameOf(wordsOf(frame));
-    const holds = this.proxy.meet(name);
+    const words = wordsOf(frame);
+    const name = nameOf(words);
+    const holds = this.proxy.meet(name, words);
     if (!(await this.#pass(holds.filter((hold) => hold.at === 'request')))) return;
     if (name === 'subscribe') this.#listens = true;
     this.#waiting.push(holds.filter((hold) => hold.at === 'reply'));
@@ -119,17 +120,17 @@ export class RedisProxy {
   // How often the command or script has been sent.
   count(name) { return this.#counts.get(name) ?? 0; }
 
-  // Holds the `nth` that is sent from now on.
-  hold(name, { nth = 1, at = 'request' } = {}) {
-    const hold = new Hold(name, nth, at);
+  // Holds the `nth` that is sent from now on, of those whose words are as `where` wants them.
+  hold(name, { nth = 1, at = 'request', where = () => true } = {}) {
+    const hold = new Hold(name, nth, at, where);
     this.#holds.push(hold);
     return hold;
   }
 
   // The holds that this one runs into.
-  meet(name) {
+  meet(name, words) {
     this.#counts.set(name, this.count(name) + 1);
-    const met = this.#holds.filter((hold) => hold.name === name && --hold.left === 0);
+    const met = this.#holds.filter((hold) => hold.name === name && hold.where(words) && --hold.left === 0);
     this.#holds = this.#holds.filter((hold) => !met.includes(hold));
     return met;
   }

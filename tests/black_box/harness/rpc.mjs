@@ -81,8 +81,70 @@ export function connect(address, { credentials = grpc.credentials.createInsecure
         });
       });
   }
-  rpc.WatchAccessToken = (request) => stub.WatchAccessToken(request);
+  // `receive` is whether messages are taken as they come; see WatchedTokens.
+  rpc.WatchAccessToken = (request, options) => new WatchedTokens(stub.WatchAccessToken(request), options);
   return rpc;
+}
+
+// What a WatchAccessToken stream brings.
+export class WatchedTokens {
+  #waiting = new Set();
+
+  constructor(stream, { receive = true } = {}) {
+    Object.assign(this, { stream, answers: [], ended: false, failure: undefined });
+    const done = new Promise((resolve) => {
+      stream.on('error', (error) => {
+        this.failure = new RpcFailure('WatchAccessToken', error);
+        resolve();
+      });
+      stream.on('end', () => { if (!this.failure) setImmediate(resolve); });
+    });
+    // How it ends: an RpcFailure, or undefined where it ends well.
+    this.end = done.then(() => {
+      this.ended = true;
+      this.#look();
+      return this.failure;
+    });
+    if (receive) this.receive();
+  }
+
+  // From now on messages are taken.
+  receive() {
+    this.stream.on('data', (answer) => {
+      noteSecrets(answer);
+      this.answers.push(answer);
+      this.#look();
+    });
+  }
+
+  get tokens() { return this.answers.map((answer) => answer.access_token); }
+  get newest() { return this.answers.at(-1)?.access_token; }
+
+  // Waits until `there(this)`.
+  until(there, what, limitMs = 20000) {
+    return new Promise((resolve, reject) => {
+      const entry = { there, resolve: () => { clearTimeout(timer); resolve(this); } };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(entry);
+        reject(new Error(`${what}: not within ${limitMs} ms; ${this.answers.length} came${this.failure ? `, then ${this.failure.message}` : ''}`));
+      }, limitMs);
+      this.#waiting.add(entry);
+      this.#look();
+    });
+  }
+
+  count(number) { return this.until(() => this.answers.length >= number, `${number} tokens`); }
+  has(token) { return this.until(() => this.newest === token, 'a certain token'); }
+
+  cancel() { this.stream.cancel(); }
+
+  #look() {
+    for (const entry of this.#waiting) {
+      if (!entry.there(this)) continue;
+      this.#waiting.delete(entry);
+      entry.resolve();
+    }
+  }
 }
 
 function noteSecrets(answer) {
