@@ -53,6 +53,16 @@ for (const [name, Group, primaryFor] of TOPOLOGIES) {
       await group?.stop();
     });
 
+    it('a primary that steps down alive is left', async () => {
+      const signIn = await signedIn(world);
+      await group.stepDown(signIn.grantId);
+      const next = await answered(() => signIn.rpc.GetAccessToken({ grant_id: signIn.grantId, rejected_access_token: signIn.held }));
+      assert.notEqual(next.access_token, signIn.held);
+      assert.equal((await answered(() => world.other.rpc.GetAccessToken({ grant_id: signIn.grantId }))).access_token, next.access_token);
+      await answered(() => signIn.rpc.RevokeGrant({ grant_id: signIn.grantId }));
+      await isGoneAtTheOther(world, signIn);
+    });
+
     it('near cache: a grant revoked after it is gone at the other replica too', async () => {
       const signIn = await signedIn(world);
       const listed = await signIn.grants();
@@ -74,6 +84,48 @@ for (const [name, Group, primaryFor] of TOPOLOGIES) {
     });
   });
 }
+
+describe('a cluster that is rearranged', () => {
+  let group;
+  let world;
+  before(async () => {
+    group = await ClusterGroup.start();
+    world = await worldOn(group.config());
+  });
+  after(async () => {
+    await world?.other?.stop();
+    await world?.stop();
+    await group?.stop();
+  });
+
+  it('a slot on its way, and arrived: nothing fails, and changes are heard', async () => {
+    const signIn = await signedIn(world);
+    const turn = async (rpc) => {
+      const wish = { grant_id: signIn.grantId, rejected_access_token: signIn.held };
+      const { access_token: token } = await rpc.GetAccessToken(wish);
+      assert.notEqual(token, signIn.held);
+      signIn.held = token;
+    };
+    // Redis answers reads of what has moved by ASK, and scripts over several keys by TRYAGAIN: those
+    // wait for the slot.
+    const { waiting } = await group.moveSlot(signIn.grantId, async () => {
+      assert.equal((await signIn.grants()).length, 1);
+      return { waiting: turn(signIn.rpc) };
+    });
+    await waiting;
+    await turn(world.other.rpc);
+    await signIn.rpc.RevokeGrant({ grant_id: signIn.grantId });
+    await isGoneAtTheOther(world, signIn);
+  });
+
+  it('lists grants that lie on all servers', async () => {
+    const first = await signedIn(world);
+    for (let i = 0; i < 12; ++i) await first.another().run('code id_token');
+    const { grants } = await first.rpc.ListGrants({ client: first.client });
+    assert.equal(grants.length, 13);
+    assert.ok(new Set(grants.map(({ grant_id: id }) => group.primaryOf(id).port)).size > 1);
+  });
+});
 
 describe('a Redis that comes and goes', () => {
   let redis;

@@ -54,6 +54,8 @@ export class SentinelGroup extends Group {
       ].join('\n'));
       return start(port, [file, '--sentinel']);
     }));
+    // They look every ten seconds otherwise.
+    for (const sentinel of group.sentinels) ask(sentinel, 'SENTINEL', 'DEBUG', 'info-period', '200', 'publish-period', '200');
     await eventually(() => group.sentinels.every((sentinel) => {
       const lines = ask(sentinel, 'SENTINEL', 'MASTER', 'tests').split('\n');
       const field = (name) => lines[lines.indexOf(name) + 1];
@@ -66,6 +68,14 @@ export class SentinelGroup extends Group {
   config() {
     const addresses = this.sentinels.map(({ port }) => `127.0.0.1:${port}`);
     return { store: { redis: { sentinel: { master_name: 'tests', addresses } } }, encryption: encryption() };
+  }
+
+  // Lets the replica take over while the primary lives.
+  async stepDown() {
+    const before = this.primary();
+    await eventually(() => ask(this.sentinels[0], 'SENTINEL', 'FAILOVER', 'tests') === 'OK', 'a failover begins', 20000);
+    await eventually(() => this.primary() !== before && this.primary(), 'another primary', 20000);
+    await eventually(() => ask(this.primary(), 'WAIT', '1', '100') === '1', 'a replica again', 20000);
   }
 
   primary() { return this.servers.find((server) => !server.dead && ask(server, 'ROLE').startsWith('master')); }
@@ -99,5 +109,32 @@ export class ClusterGroup extends Group {
   // The primary that has the key of a grant.
   primaryOf(grantId) {
     return this.primaries().find((server) => ask(server, '--scan', '--pattern', `tb:grant:*:${grantId}`));
+  }
+
+  // Lets the replica of that primary take over while it lives.
+  async stepDown(grantId) {
+    const before = this.primaryOf(grantId);
+    const id = ask(before, 'CLUSTER', 'MYID');
+    const replica = this.servers.find((server) => !server.dead && ask(server, 'CLUSTER', 'NODES')
+      .split('\n').some((line) => line.includes('myself,slave') && line.includes(id)));
+    ask(replica, 'CLUSTER', 'FAILOVER');
+    await eventually(() => ask(replica, 'ROLE').startsWith('master'), 'the replica takes over', 20000);
+  }
+
+  // Moves the slot of a grant to another primary. `meanwhile` is awaited when the grant's keys are there
+  // and the slot is not yet; returns what it returned.
+  async moveSlot(grantId, meanwhile) {
+    const from = this.primaryOf(grantId);
+    const to = this.primaries().find((server) => server !== from);
+    const slot = ask(from, 'CLUSTER', 'KEYSLOT', ask(from, '--scan', '--pattern', `tb:grant:*:${grantId}`));
+    const [fromId, toId] = [from, to].map((server) => ask(server, 'CLUSTER', 'MYID'));
+    ask(to, 'CLUSTER', 'SETSLOT', slot, 'IMPORTING', fromId);
+    ask(from, 'CLUSTER', 'SETSLOT', slot, 'MIGRATING', toId);
+    for (const key of ask(from, 'CLUSTER', 'GETKEYSINSLOT', slot, '100').split('\n')) {
+      ask(from, 'MIGRATE', '127.0.0.1', String(to.port), key, '0', '5000');
+    }
+    const result = await meanwhile();
+    for (const server of [to, from]) ask(server, 'CLUSTER', 'SETSLOT', slot, 'NODE', toId);
+    return result;
   }
 }
