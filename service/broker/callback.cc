@@ -56,6 +56,13 @@ Task<std::shared_ptr<const CallbackOutcome>> ClaimAndRedeem(Redemption redemptio
                                                             std::string digest) {
   grants::GrantStore& store = redemption.store;
   const Secret state = redemption.response.state.Copy();
+  // Neither must one that bears no request now: the code is sent only after the claim.
+  provider::Urgency urgency(provider::Priority::kCallback);
+  const absl::Time admit_until = redemption.clock.Now() + redemption.client.refresh.request_timeout;
+  auto permit =
+      co_await redemption.client.provider->AdmitTokenRequest(std::move(urgency), admit_until);
+  if (!permit.ok()) co_return permit.status();
+  redemption.permit = *std::move(permit);
   auto claimed = co_await Claim(store, redemption.clock, state, digest,
                                 redemption.client.refresh.request_timeout);
   if (!claimed.ok()) co_return claimed.status();

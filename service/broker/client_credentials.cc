@@ -28,7 +28,7 @@ Task<TokenSnapshot> Fetch(const Client& client, grants::TokenSelector selector,
   CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, MakeDpopKey(client));
   const absl::Time deadline = clock.Now() + client.refresh.request_timeout;
   auto response = co_await client.provider->RequestToken(client.registration, std::move(request),
-                                                         dpop_key, deadline);
+                                                         dpop_key, provider::Permit(), deadline);
   if (!response.ok()) co_return response.status();
   grants::AccessToken held = KeepAccessToken(*response, selector.scopes, client, clock.Now());
   auto token = std::make_shared<CachedToken>();

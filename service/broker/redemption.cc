@@ -200,8 +200,9 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, Load(redemption.pending.dpop_key));
   oauth::AuthorizationGrant request = CodeGrant(redemption);
   const absl::Time exchange_deadline = redemption.clock.Now() + client.refresh.request_timeout;
-  auto response = co_await client.provider->RequestToken(client.registration, std::move(request),
-                                                         std::move(dpop_key), exchange_deadline);
+  auto response = co_await client.provider->RequestToken(
+      client.registration, std::move(request), std::move(dpop_key), std::move(redemption.permit),
+      exchange_deadline);
   if (!response.ok()) co_return response.status();
 
   std::vector<IssuedToken> issued = TokensOf(*response);

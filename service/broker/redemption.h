@@ -7,6 +7,7 @@
 #include "grants/grant_store.h"
 #include "net/runtime.h"
 #include "oauth/authorization_response.h"
+#include "provider/permit.h"
 
 namespace tokenbroker::broker {
 
@@ -18,6 +19,7 @@ struct Redemption {
   Runtime& runtime;
   grants::PendingAuthorization pending;
   oauth::AuthorizationResponse response;
+  provider::Permit permit;  // to send the code
 };
 
 // Checks the response and its ID token, sends the code, checks the answer, stores the grant. Tokens

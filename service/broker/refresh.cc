@@ -1,15 +1,28 @@
 #include "broker/refresh.h"
 
 #include <atomic>
+#include <map>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "base/mutex.h"
 #include "base/sha256.h"
+#include "broker/failed_refreshes.h"
 #include "broker/lifetime.h"
 #include "broker/refresh_flight.h"
 #include "broker/token_cache.h"
 
 namespace tokenbroker::broker {
+namespace {
+
+// Of grants at a time whose failed refresh is remembered; a few hundred bytes each.
+constexpr std::size_t kMostFailures = 100'000;
+
+StatusTask Immediately(absl::Status status) { co_return status; }
+
+}  // namespace
+
 struct Refresh::Shared {
   Shared(RefreshContext borrowed, std::string name)
       : context(std::move(borrowed)), replica(std::move(name)) {}
@@ -18,14 +31,43 @@ struct Refresh::Shared {
   const std::string replica;
   std::atomic<std::uint64_t> flights = 0;
   std::atomic<int> in_flight = 0;
+  FailedRefreshes failed{kMostFailures};
+
+  // The urgency of the grant's flights, which share a lease: a caller who joins raises those that
+  // are under way.
+  provider::Urgency UrgencyFor(const std::string& grant_id, provider::Priority priority)
+      ABSL_LOCKS_EXCLUDED(mutex) {
+    const MutexLock lock(mutex);
+    auto [found, is_new] =
+        urgencies.try_emplace(grant_id, std::pair(provider::Urgency(priority), 0));
+    ++found->second.second;
+    found->second.first.Raise(priority);
+    return found->second.first;
+  }
+  void ForgetUrgency(const std::string& grant_id) ABSL_LOCKS_EXCLUDED(mutex) {
+    const MutexLock lock(mutex);
+    const auto found = urgencies.find(grant_id);
+    if (--found->second.second == 0) urgencies.erase(found);
+  }
+
+  Mutex mutex;
+  // By grant, with the number of its flights.
+  std::map<std::string, std::pair<provider::Urgency, int>> urgencies ABSL_GUARDED_BY(mutex);
 
   static Task<bool> Fly(std::shared_ptr<Shared> shared, std::string grant_id, RefreshNeed need) {
     const auto number = shared->flights.fetch_add(1);
     std::string holder = absl::StrCat(shared->replica, "/", number);
+    provider::Urgency urgency = shared->UrgencyFor(
+        grant_id, need.ahead_of_time ? provider::Priority::kSchedule : provider::Priority::kCaller);
     shared->in_flight.fetch_add(1);
-    absl::Status status =
-        co_await RefreshFlight(shared->context, std::move(grant_id), std::move(need), holder);
+    const std::string place =
+        CacheKey(grant_id, need.selector.audience, need.selector.scopes.values());
+    std::string flown = grant_id;
+    absl::Status status = co_await RefreshFlight(shared->context, std::move(flown), std::move(need),
+                                                 holder, std::move(urgency));
     shared->in_flight.fetch_sub(1);
+    shared->ForgetUrgency(grant_id);
+    shared->failed.Landed(place, status, shared->context.clock.Now());
     if (!status.ok()) co_return status;
     co_return true;
   }
@@ -65,12 +107,16 @@ Refresh::Refresh(const Clients& clients, grants::GrantStore& store, const Clock&
 Refresh::~Refresh() = default;
 
 StatusTask Refresh::Renew(std::string grant_id, RefreshNeed need, absl::Time deadline) {
+  const std::string place =
+      CacheKey(grant_id, need.selector.audience, need.selector.scopes.values());
+  if (auto failure = shared_->failed.Find(place, shared_->context.clock.Now())) {
+    return Immediately(*std::move(failure));
+  }
   // What a waiter needs is part of the key: whoever wants more than the flight in the air brings
   // must not be told that it has landed.
-  std::string key =
-      absl::StrCat(CacheKey(grant_id, need.selector.audience, need.selector.scopes.values()), "\n",
-                   absl::FormatDuration(need.min_remaining_lifetime), need.ahead_of_time ? "+" : "",
-                   "\n", Sha256(need.rejected_access_token.Reveal()));
+  std::string key = absl::StrCat(place, "\n", absl::FormatDuration(need.min_remaining_lifetime),
+                                 need.ahead_of_time ? "+" : "", "\n",
+                                 Sha256(need.rejected_access_token.Reveal()));
   auto work = [shared = shared_, grant_id = std::move(grant_id), need = std::move(need)]() mutable {
     return Shared::Fly(shared, std::move(grant_id), std::move(need));
   };

@@ -33,6 +33,7 @@ struct Flight {
   std::string grant_id;
   RefreshNeed need;
   std::string holder;
+  provider::Urgency urgency;
   absl::Time give_up;  // waiting for the lease, not for the commit
 
   const Client* client = nullptr;
@@ -279,21 +280,36 @@ oauth::RefreshToken TokenRequestFor(const Flight& flight) {
           .resources = std::move(target.resources)};
 }
 
+Task<provider::Permit> Admit(Flight& flight) {
+  const absl::Time deadline = flight.context.clock.Now() + flight.client->refresh.request_timeout;
+  provider::Urgency urgency = flight.urgency;
+  return flight.client->provider->AdmitTokenRequest(std::move(urgency), deadline);
+}
+
 StatusTask Exchange(Flight& flight) {
+  const LeaseRenewal renewal(flight.context.runtime, flight.context.store, flight.lease,
+                             flight.client->refresh.lease);
   auto dpop_key = Load(flight.grant.dpop_key);
   absl::Status intended = dpop_key.status();
+  // The turn at the provider comes before the intent: a grant that waits, or is told to come back,
+  // has nothing under way that a crash could leave open.
+  provider::Permit permit;
+  if (intended.ok()) {
+    auto admitted = co_await Admit(flight);
+    intended = admitted.status();
+    if (admitted.ok()) permit = *std::move(admitted);
+  }
   if (intended.ok()) intended = co_await WriteIntent(flight);
   if (!intended.ok()) {
     grants::Lease lease = flight.lease;
     (void)co_await flight.context.store.ReleaseLease(std::move(lease));
     co_return intended;
   }
-  const LeaseRenewal renewal(flight.context.runtime, flight.context.store, flight.lease,
-                             flight.client->refresh.lease);
   oauth::AuthorizationGrant request = TokenRequestFor(flight);
   const absl::Time deadline = flight.context.clock.Now() + flight.client->refresh.request_timeout;
   auto response = co_await flight.client->provider->RequestToken(
-      flight.client->registration, std::move(request), *std::move(dpop_key), deadline);
+      flight.client->registration, std::move(request), *std::move(dpop_key), std::move(permit),
+      deadline);
   if (!response.ok()) co_return co_await AfterFailure(flight, response.status());
 
   absl::Status checked =
@@ -325,11 +341,12 @@ StatusTask Exchange(Flight& flight) {
 }  // namespace
 
 StatusTask RefreshFlight(RefreshContext context, std::string grant_id, RefreshNeed need,
-                         std::string holder) {
+                         std::string holder, provider::Urgency urgency) {
   Flight flight{.context = context,
                 .grant_id = std::move(grant_id),
                 .need = std::move(need),
-                .holder = std::move(holder)};
+                .holder = std::move(holder),
+                .urgency = std::move(urgency)};
   absl::Status read = co_await ReadGrant(flight);
   if (!read.ok()) co_return read;
   if (Met(flight)) co_return absl::OkStatus();

@@ -9,6 +9,7 @@
 #include "broker/client.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
+#include "provider/permit.h"
 
 namespace tokenbroker::broker {
 
@@ -22,9 +23,10 @@ struct RefreshContext {
   Runtime& runtime;  // runs the renewal of leases
 };
 
+// `urgency` is how it goes among the requests that wait for the provider.
 // Errors: as Refresh::Renew, without the deadline. Suspends until the answer of the provider is
 // stored, however long the store stays away.
 StatusTask RefreshFlight(RefreshContext context, std::string grant_id, RefreshNeed need,
-                         std::string holder);
+                         std::string holder, provider::Urgency urgency);
 
 }  // namespace tokenbroker::broker

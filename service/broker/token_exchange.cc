@@ -104,7 +104,7 @@ Task<ExchangedToken> TokenExchange::Exchange(const Asker& asker, ExchangeWish wi
   if (!audience.empty()) exchange.audience = audience;
   oauth::AuthorizationGrant request = std::move(exchange);
   auto response = co_await client->provider->RequestToken(client->registration, std::move(request),
-                                                          nullptr, deadline);
+                                                          nullptr, provider::Permit(), deadline);
   if (!response.ok()) co_return response.status();
 
   ExchangedToken token{.value = std::move(response->access_token),

@@ -68,6 +68,19 @@ void CheckTrustedHosts(const v1::Provider& provider, const std::string& path, Fa
   }
 }
 
+void CheckLimits(const v1::Provider& provider, const std::string& path, Faults& faults) {
+  const v1::ProviderRateLimit& rate = provider.rate_limit();
+  if (rate.has_burst() && !rate.has_requests_per_second()) {
+    faults.Add(path + ".rate_limit.burst", "needs requests_per_second beside it");
+  }
+  const std::string breaker = path + ".circuit_breaker";
+  if (!faults.Has(breaker + ".open_for") && !faults.Has(breaker + ".open_for_at_most") &&
+      ToDuration(provider.circuit_breaker().open_for()) >
+          ToDuration(provider.circuit_breaker().open_for_at_most())) {
+    faults.Add(breaker + ".open_for", "is longer than open_for_at_most");
+  }
+}
+
 void CheckProvider(const v1::Provider& provider, const std::string& path, Faults& faults) {
   CheckScheme(provider.issuer(), provider.allow_loopback_http(), path + ".issuer", path, faults);
   const auto issuer = ParseUri(provider.issuer());
@@ -75,6 +88,7 @@ void CheckProvider(const v1::Provider& provider, const std::string& path, Faults
     faults.Add(path + ".issuer", "must not have a query (?...): see OpenID Connect Discovery 4.1");
   }
   CheckEndpoints(provider, path, faults);
+  CheckLimits(provider, path, faults);
   CheckTrustedHosts(provider, path, faults);
   CheckAlgorithms(provider.id_token_signing_algorithms(), path + ".id_token_signing_algorithms",
                   faults);

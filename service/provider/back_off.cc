@@ -10,10 +10,11 @@ namespace tokenbroker::provider {
 
 absl::Status BackOff::Failed(absl::Status failure, absl::Time now) {
   constexpr int kDoublings = 5;
-  absl::Duration wait = absl::Seconds(1 << std::min(failures_++, kDoublings));
-  wait = std::max(wait, RetryAfterOf(failure).value_or(absl::ZeroDuration()));
-  // Only ever longer than asked for, and not so that all replicas come back in one moment.
-  wait = std::min(wait * (1 + 0.25 * RandomFraction()), kMaxBackOff);
+  const absl::Duration step = absl::Seconds(1 << std::min(failures_++, kDoublings));
+  // Never before the other side said, and then at any moment of the step: full jitter, so that
+  // replicas which failed together do not come back together.
+  const absl::Duration told = RetryAfterOf(failure).value_or(kMinBackOff);
+  const absl::Duration wait = std::min(told + step * RandomFraction(), kMaxBackOff);
   retry_at_ = now + wait;
   last_failure_ = std::move(failure);
   return WithRetryAfter(last_failure_, wait);
@@ -26,10 +27,16 @@ void BackOff::Succeeded() {
 }
 
 std::optional<absl::Status> BackOff::Blocked(absl::Time now) const {
+  const auto until = BlockedUntil(now);
+  if (!until) return std::nullopt;
+  return WithRetryAfter(last_failure_, *until - now);
+}
+
+std::optional<absl::Time> BackOff::BlockedUntil(absl::Time now) const {
   const absl::Duration left = retry_at_ - now;
   // More than the longest wait is left only where the wall clock was set back.
   if (left <= absl::ZeroDuration() || left > kMaxBackOff) return std::nullopt;
-  return WithRetryAfter(last_failure_, left);
+  return retry_at_;
 }
 
 }  // namespace tokenbroker::provider

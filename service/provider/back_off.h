@@ -8,19 +8,23 @@
 
 namespace tokenbroker::provider {
 
-// The longest that a failure is remembered.
+// The shortest and the longest that a failure is remembered.
+inline constexpr absl::Duration kMinBackOff = absl::Milliseconds(250);
 inline constexpr absl::Duration kMaxBackOff = absl::Seconds(30);
 
 // Thread-compatible.
 class BackOff {
  public:
-  // Remembers `failure` for 1 s, doubled with each failure in a row, or for the RetryInfo that it
-  // has, up to kMaxBackOff, with jitter. Returns it with RetryInfo of that time.
+  // Remembers `failure` for the RetryInfo that it has, or kMinBackOff, and any part of a step
+  // beyond that (full jitter): of 1 s, doubled with each failure in a row; kMaxBackOff in all.
+  // Returns it with RetryInfo of that time.
   absl::Status Failed(absl::Status failure, absl::Time now);
   void Succeeded();
 
   // The remembered failure, with RetryInfo of what is left of the wait; nothing once that is over.
   std::optional<absl::Status> Blocked(absl::Time now) const;
+  // When that wait is over; nothing where it is.
+  std::optional<absl::Time> BlockedUntil(absl::Time now) const;
 
  private:
   int failures_ = 0;

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "provider/back_off.h"
+#include "provider/provider_state.h"
 
 namespace tokenbroker::provider {
 
@@ -32,6 +33,12 @@ class CachedDocument {
     view.is_fresh = view.document && age < lifetime_;
     view.blocked = back_off_.Blocked(now);
     return view;
+  }
+
+  DocumentState state(absl::Time now) const {
+    DocumentState state{.failing_until = back_off_.BlockedUntil(now)};
+    if (document_ && lifetime_ != absl::InfiniteDuration()) state.fetched_at = fetched_at_;
+    return state;
   }
 
   // The last good document, however old; null where there never was one.

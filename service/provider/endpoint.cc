@@ -41,7 +41,11 @@ const Row& RowOf(Endpoint endpoint) {
   return kRows[0];
 }
 
+static_assert(kRows.size() == kEndpoints);
+
 }  // namespace
+
+std::string_view EndpointName(Endpoint endpoint) { return RowOf(endpoint).operation; }
 
 absl::StatusOr<std::string_view> EndpointUrl(const ProviderMetadata& metadata, Endpoint endpoint,
                                              const oauth::ClientAuthentication& authentication) {

@@ -12,6 +12,10 @@
 namespace tokenbroker::provider {
 
 enum class Endpoint { kToken, kRevocation, kIntrospection, kUserInfo, kPushedAuthorizationRequest };
+inline constexpr int kEndpoints = 5;
+
+// `token`, `revocation` …: as in errors, metrics and the names of shared limits.
+std::string_view EndpointName(Endpoint endpoint);
 
 // The URL of `endpoint` for a client with this authentication: with a client certificate the one of
 // `mtls_endpoint_aliases`, where there is one (RFC 8705 section 5). It lives as long as `metadata`.

@@ -10,7 +10,6 @@
 #include "oauth/introspection.h"
 #include "oauth/token_exchange.h"
 #include "oauth/userinfo.h"
-#include "provider/bounded_http_client.h"
 #include "provider/delivery.h"
 #include "provider/signing_algorithms.h"
 
@@ -40,6 +39,14 @@ KeySourceOptions KeysOptions(const HttpProviderOptions& options) {
           .forced_fetch_burst = options.forced_fetch_burst,
           .forced_fetch_interval = options.forced_fetch_interval,
           .fetch = FetcherOptions(options)};
+}
+
+TrafficOptions TrafficOptionsOf(const HttpProviderOptions& options) {
+  return {.provider = options.name,
+          .max_in_flight = options.max_in_flight,
+          .max_queued = options.max_queued,
+          .rate = options.rate,
+          .breaker = options.breaker};
 }
 
 Task<std::string> JwksUriOf(std::shared_ptr<MetadataSource> source) {
@@ -108,7 +115,8 @@ HttpProvider::HttpProvider(Runtime& runtime, HttpClient& http, const Clock& cloc
                            const telemetry::Log& log, HttpProviderOptions options)
     : clock_(clock),
       options_(std::move(options)),
-      http_(std::make_shared<BoundedHttpClient>(http, options_.max_in_flight)),
+      http_(&http, [](HttpClient*) {}),  // borrowed, as is said
+      traffic_(Traffic::Create(runtime, clock, options_.limit_store, TrafficOptionsOf(options_))),
       channel_(http_, clock,
                {.timeout = options_.request_timeout,
                 .limits = {.max_body_bytes = options_.max_response_bytes},
@@ -184,25 +192,59 @@ Task<oauth::PushedAuthorization> HttpProvider::SendPushedRequest(const Registrat
   ClientRequest request{.endpoint = Endpoint::kPushedAuthorizationRequest, .make_form = make_form};
   CO_ASSIGN_OR_RETURN(
       const HttpResponse response,
-      co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
+      co_await Post(registration, metadata, std::move(request), Permit(), deadline));
   auto pushed = oauth::ParsePushedAuthorization(AnswerOf(response), clock_.Now());
   if (!pushed.ok()) co_return Answered(pushed.status(), response);
   co_return pushed;
 }
 
+Task<Permit> HttpProvider::Admit(Endpoint endpoint, Urgency urgency, absl::Time deadline) {
+  auto permit = co_await traffic_->Admit(endpoint, std::move(urgency), deadline);
+  if (!permit.ok()) co_return Delivered(permit.status(), Delivery::kNotSent);
+  co_return permit;
+}
+
+Task<Permit> HttpProvider::AdmitTokenRequest(Urgency urgency, absl::Time deadline) {
+  auto permit = co_await Admit(Endpoint::kToken, std::move(urgency), deadline);
+  if (!permit.ok()) co_return Named(permit.status());
+  co_return permit;
+}
+
+Task<HttpResponse> HttpProvider::Post(const Registration& registration,
+                                      std::shared_ptr<const oauth::ProviderMetadata> metadata,
+                                      ClientRequest request, Permit permit, absl::Time deadline) {
+  if (!permit) {
+    Urgency urgency(Priority::kCaller);
+    CO_ASSIGN_OR_RETURN(permit, co_await Admit(request.endpoint, std::move(urgency), deadline));
+  }
+  auto response = co_await client_channel_.Post(registration, std::move(metadata),
+                                                std::move(request), deadline);
+  permit->Answered(response);
+  co_return response;
+}
+
+ProviderState HttpProvider::state() const {
+  ProviderState state;
+  traffic_->Describe(state);
+  state.metadata = metadata_->state();
+  state.keys = keys_->state();
+  state.key_ids = keys_->key_ids();
+  return state;
+}
+
 Task<oauth::TokenResponse> HttpProvider::RequestToken(const Registration& registration,
                                                       oauth::AuthorizationGrant grant,
-                                                      oauth::DpopKey dpop_key,
+                                                      oauth::DpopKey dpop_key, Permit permit,
                                                       absl::Time deadline) {
-  auto response =
-      co_await SendTokenRequest(registration, std::move(grant), std::move(dpop_key), deadline);
+  auto response = co_await SendTokenRequest(registration, std::move(grant), std::move(dpop_key),
+                                            std::move(permit), deadline);
   if (!response.ok()) co_return Named(response.status());
   co_return response;
 }
 
 Task<oauth::TokenResponse> HttpProvider::SendTokenRequest(const Registration& registration,
                                                           oauth::AuthorizationGrant grant,
-                                                          oauth::DpopKey dpop_key,
+                                                          oauth::DpopKey dpop_key, Permit permit,
                                                           absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
   // A code is sent once: a provider may take the second use for an attack (RFC 6749 4.1.2).
@@ -215,7 +257,7 @@ Task<oauth::TokenResponse> HttpProvider::SendTokenRequest(const Registration& re
       .dpop_key = std::move(dpop_key)};
   CO_ASSIGN_OR_RETURN(
       const HttpResponse response,
-      co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
+      co_await Post(registration, metadata, std::move(request), std::move(permit), deadline));
   auto tokens =
       ParseTokens(grant, AnswerOf(response), options_.token_response_rules, clock_.Now(), type);
   if (!tokens.ok()) co_return Answered(tokens.status(), response);
@@ -237,7 +279,7 @@ StatusTask HttpProvider::SendRevocation(const Registration& registration, Secret
   ClientRequest request{.endpoint = Endpoint::kRevocation, .make_form = make_form};
   CO_ASSIGN_OR_RETURN(
       const HttpResponse response,
-      co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
+      co_await Post(registration, metadata, std::move(request), Permit(), deadline));
   co_return Answered(oauth::CheckEmptyAnswer(AnswerOf(response), clock_.Now()), response);
 }
 
@@ -256,7 +298,7 @@ StatusTask HttpProvider::Introspect(const Registration& registration, Secret acc
                         }};
   CO_ASSIGN_OR_RETURN(
       const HttpResponse response,
-      co_await client_channel_.Post(registration, metadata, std::move(request), deadline));
+      co_await Post(registration, metadata, std::move(request), Permit(), deadline));
   const oauth::ExpectedToken expected{.issuer = options_.issuer,
                                       .client_id = registration.client_id,
                                       .subject = std::move(subject)};
@@ -278,6 +320,9 @@ Task<Json> HttpProvider::SendUserInfoRequest(const Registration& registration, S
                                              absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
   const std::string_view accepted = registration.user_info ? "application/jwt" : "application/json";
+  Urgency urgency(Priority::kCaller);
+  CO_ASSIGN_OR_RETURN(const Permit permit,
+                      co_await Admit(Endpoint::kUserInfo, std::move(urgency), deadline));
   absl::StatusOr<HttpResponse> response = Error(Reason::kInternal);
   for (const oauth::ClientAuthentication& authentication : registration.authentications) {
     const auto make = [&] {
@@ -285,10 +330,10 @@ Task<Json> HttpProvider::SendUserInfoRequest(const Registration& registration, S
     };
     DpopChannel::Request request{.make = make, .key = dpop_key, .access_token = &access_token};
     response = co_await dpop_channel_.Exchange(std::move(request), deadline);
-    if (!response.ok()) co_return response.status();
     // A token that is bound to another of the client's certificates is refused with this one.
-    if (response->status != 401 || !CertificateOf(authentication)) break;
+    if (!response.ok() || response->status != 401 || !CertificateOf(authentication)) break;
   }
+  permit->Answered(response);
   if (!response.ok()) co_return response.status();
   if (registration.user_info) {
     auto token = oauth::ReadUserInfoJwt(AnswerOf(*response), clock_.Now());

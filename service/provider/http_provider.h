@@ -18,6 +18,7 @@
 #include "provider/key_source.h"
 #include "provider/metadata_source.h"
 #include "provider/provider.h"
+#include "provider/traffic.h"
 #include "telemetry/log.h"
 
 namespace tokenbroker::provider {
@@ -51,8 +52,15 @@ struct HttpProviderOptions {
   absl::Duration retry_pause = absl::Milliseconds(100);
   // A larger response is refused. Default: 1 MiB.
   std::size_t max_response_bytes = 1 << 20;
-  // Requests to this provider at a time, beyond which calls fail with LIMIT_REACHED. Default: 256.
+  // Requests to this provider at a time, documents not counted, and how many more may wait to be;
+  // beyond that calls fail with LIMIT_REACHED. Default: 256 and 1024.
   int max_in_flight = 256;
+  int max_queued = 1024;
+  // How often each endpoint may be asked, and when one that fails is left alone.
+  RateOptions rate = {};
+  BreakerOptions breaker = {};
+  // Where replicas share limits. Borrowed; null: this replica has them for itself.
+  limits::LimitStore* limit_store = nullptr;
   TlsClientOptions tls = {};
   AssertionAudience assertion_audience = AssertionAudience::kIssuer;
 };
@@ -61,8 +69,7 @@ struct HttpProviderOptions {
 // are down. Besides the errors that Provider lists, every call may fail with LIMIT_REACHED,
 // CANCELLED and SHUTTING_DOWN; all errors have metadata `provider`.
 //
-// Requests are passed on by decorators of HttpClient: what limits or breaks a provider's traffic
-// goes there.
+// All requests but those for documents go through provider/traffic.h.
 class HttpProvider final : public Provider {
  public:
   // Borrows all but `options`; tasks borrow this object.
@@ -83,12 +90,14 @@ class HttpProvider final : public Provider {
                                                             oauth::Parameters parameters,
                                                             absl::Time deadline) override;
 
+  Task<Permit> AdmitTokenRequest(Urgency urgency, absl::Time deadline) override;
+
   // The next authentication of `registration` is tried only where the provider says
   // `invalid_client`, and never for an authorization code. An answer with status 200 that cannot be
   // read fails with Delivery kUnknown: the provider may have rotated the refresh token.
   Task<oauth::TokenResponse> RequestToken(const Registration& registration,
                                           oauth::AuthorizationGrant grant, oauth::DpopKey dpop_key,
-                                          absl::Time deadline) override;
+                                          Permit permit, absl::Time deadline) override;
 
   // Errors: also OPERATION_NOT_SUPPORTED for a type of token that the provider does not revoke.
   StatusTask Revoke(const Registration& registration, Secret token, std::string token_type_hint,
@@ -101,11 +110,20 @@ class HttpProvider final : public Provider {
                            oauth::DpopKey dpop_key, std::string subject,
                            absl::Time deadline) override;
 
+  ProviderState state() const override;
+
  private:
   absl::Status Named(absl::Status status) const;
+  // Waits for its turn. Errors are marked as not sent.
+  Task<Permit> Admit(Endpoint endpoint, Urgency urgency, absl::Time deadline);
+  // Posts a request, in its turn, and tells what came of it. Without a permit it takes one.
+  Task<HttpResponse> Post(const Registration& registration,
+                          std::shared_ptr<const oauth::ProviderMetadata> metadata,
+                          ClientRequest request, Permit permit, absl::Time deadline);
   Task<oauth::TokenResponse> SendTokenRequest(const Registration& registration,
                                               oauth::AuthorizationGrant grant,
-                                              oauth::DpopKey dpop_key, absl::Time deadline);
+                                              oauth::DpopKey dpop_key, Permit permit,
+                                              absl::Time deadline);
   Task<oauth::PushedAuthorization> SendPushedRequest(const Registration& registration,
                                                      oauth::Parameters parameters,
                                                      absl::Time deadline);
@@ -123,6 +141,7 @@ class HttpProvider final : public Provider {
   const Clock& clock_;
   const HttpProviderOptions options_;
   const std::shared_ptr<HttpClient> http_;
+  const std::shared_ptr<Traffic> traffic_;
   const BackChannel channel_;
   const DpopChannel dpop_channel_;
   const ClientChannel client_channel_;

@@ -116,6 +116,19 @@ CachedDocument<KeySource::Keys>::View KeySource::Look() const {
   return cached_.Look(clock_.Now());
 }
 
+DocumentState KeySource::state() const {
+  MutexLock lock(mutex_);
+  return cached_.state(clock_.Now());
+}
+
+std::vector<std::string> KeySource::key_ids() const {
+  const Pointer keys = Look().document;
+  std::vector<std::string> ids;
+  if (keys == nullptr) return ids;
+  for (const jose::Jwk& key : keys->set.keys()) ids.push_back(key.key_id().value_or(""));
+  return ids;
+}
+
 bool KeySource::TakeForcedFetch() {
   MutexLock lock(mutex_);
   return forced_fetches_.Take(clock_.Now());

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
@@ -17,13 +18,14 @@
 #include "base/task.h"
 #include "jose/jwk.h"
 #include "jose/jws.h"
+#include "limits/token_bucket.h"
 #include "net/http_client.h"
 #include "net/runtime.h"
 #include "provider/cache_lifetime.h"
 #include "provider/cached_document.h"
 #include "provider/document_fetcher.h"
+#include "provider/provider_state.h"
 #include "provider/single_flight.h"
-#include "provider/token_bucket.h"
 #include "telemetry/log.h"
 
 namespace tokenbroker::provider {
@@ -60,6 +62,10 @@ class KeySource : public std::enable_shared_from_this<KeySource> {
   // errors of DocumentFetcher and jose::JwkSet::Parse, with RetryInfo; DEADLINE_EXCEEDED.
   // Suspends: up to two fetches, shared by all who wait. Cancellation: safe.
   Task<jose::Jwt> Verify(Secret token, jose::JwsPolicy policy, absl::Time deadline);
+
+  DocumentState state() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The `kid` of each key in use, "" for one without.
+  std::vector<std::string> key_ids() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Keys {
@@ -100,7 +106,7 @@ class KeySource : public std::enable_shared_from_this<KeySource> {
 
   mutable Mutex mutex_;
   CachedDocument<Keys> cached_ ABSL_GUARDED_BY(mutex_);
-  TokenBucket forced_fetches_ ABSL_GUARDED_BY(mutex_);
+  limits::TokenBucket forced_fetches_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t rewarded_version_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -80,6 +80,11 @@ CachedDocument<oauth::ProviderMetadata>::View MetadataSource::Look() const {
   return cached_.Look(clock_.Now());
 }
 
+DocumentState MetadataSource::state() const {
+  MutexLock lock(mutex_);
+  return cached_.state(clock_.Now());
+}
+
 absl::StatusOr<MetadataSource::Pointer> MetadataSource::Keep(
     absl::StatusOr<oauth::ProviderMetadata> fetched) {
   const absl::Time now = clock_.Now();

@@ -16,6 +16,7 @@
 #include "oauth/provider_metadata.h"
 #include "provider/cached_document.h"
 #include "provider/document_fetcher.h"
+#include "provider/provider_state.h"
 #include "provider/single_flight.h"
 #include "telemetry/log.h"
 
@@ -52,6 +53,8 @@ class MetadataSource : public std::enable_shared_from_this<MetadataSource> {
   // PROVIDER_MISCONFIGURED where an endpoint moved to an unknown host; DEADLINE_EXCEEDED.
   // Suspends: up to one fetch, shared by all who wait. Cancellation: safe.
   Task<Pointer> Get(absl::Time deadline);
+
+  DocumentState state() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   MetadataSource(Runtime& runtime, std::shared_ptr<HttpClient> http, const Clock& clock,

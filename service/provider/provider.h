@@ -19,6 +19,8 @@
 #include "oauth/pushed_authorization.h"
 #include "oauth/token_request.h"
 #include "oauth/token_response.h"
+#include "provider/permit.h"
+#include "provider/provider_state.h"
 #include "provider/token_protection.h"
 
 namespace tokenbroker::provider {
@@ -68,7 +70,8 @@ enum class Delivery {
 Delivery DeliveryOf(const absl::Status& status);
 
 // Thread-safe. Every call that goes out may fail with PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED
-// (both with RetryInfo), PROVIDER_MISCONFIGURED, PROVIDER_RESPONSE_INVALID and DEADLINE_EXCEEDED.
+// (both with RetryInfo), LIMIT_REACHED, PROVIDER_MISCONFIGURED, PROVIDER_RESPONSE_INVALID and
+// DEADLINE_EXCEEDED.
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -100,13 +103,22 @@ class Provider {
   virtual Task<oauth::PushedAuthorization> PushAuthorizationRequest(
       const Registration& registration, oauth::Parameters parameters, absl::Time deadline) = 0;
 
-  // Sends a token request. `registration` must outlive the task. With a `dpop_key` the request has
+  // Waits until a token request may leave, as the provider's limits and its health allow. Taken
+  // before anything is written down for the request: what is refused here was never begun.
+  // Errors: PROVIDER_UNAVAILABLE while its circuit breaker is open, PROVIDER_RATE_LIMITED while the
+  // provider or the configured rate allows none, LIMIT_REACHED where too many wait already, all
+  // with RetryInfo; DEADLINE_EXCEEDED. Suspends: until there is room.
+  virtual Task<Permit> AdmitTokenRequest(Urgency urgency, absl::Time deadline) = 0;
+
+  // Sends a token request. `permit` is that of AdmitTokenRequest; without one it is taken here, as
+  // for a caller who waits. `registration` must outlive the task. With a `dpop_key` the request has
   // a proof, and the tokens that come are bound to the key (RFC 9449); without one they are bearer
   // tokens. Tokens of the other kind are refused.
   // Errors: those of oauth::ParseTokenResponse; DeliveryOf tells what is known.
   virtual Task<oauth::TokenResponse> RequestToken(const Registration& registration,
                                                   oauth::AuthorizationGrant grant,
-                                                  oauth::DpopKey dpop_key, absl::Time deadline) = 0;
+                                                  oauth::DpopKey dpop_key, Permit permit,
+                                                  absl::Time deadline) = 0;
 
   // RFC 7009. OK also for a provider that does not know the token.
   // Errors: OPERATION_NOT_SUPPORTED where it has no revocation endpoint.
@@ -128,6 +140,9 @@ class Provider {
   virtual Task<Json> FetchUserInfo(const Registration& registration, Secret access_token,
                                    oauth::DpopKey dpop_key, std::string subject,
                                    absl::Time deadline) = 0;
+
+  // How things stand right now. Cheap, never waits.
+  virtual ProviderState state() const = 0;
 };
 
 }  // namespace tokenbroker::provider

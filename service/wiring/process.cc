@@ -123,10 +123,10 @@ struct Process::Parts {
   Runtime runtime;
   broker::TokenCache cache;
   broker::GrantChanges changes;
+  std::optional<grants::KeyRing> key_ring;
+  Store store;
   std::vector<std::unique_ptr<HttpClient>> http_clients;
   Providers providers;
-  std::optional<grants::KeyRing> key_ring;
-  std::unique_ptr<grants::GrantStore> store;
   std::unique_ptr<broker::Clients> clients;
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<callers::Authenticator> authenticator;
@@ -148,21 +148,22 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
   Parts& parts = *process->parts_;
   const config::v1::Config& settings = parts.loaded.config;
 
+  ASSIGN_OR_RETURN(parts.key_ring, KeyRingOf(parts.loaded));
+  parts.store = StoreOf(parts.loaded, parts.runtime, clock, *parts.key_ring, parts.log);
+  parts.store.grants->Observe(&parts.changes);
   for (const auto& provider : settings.providers()) {
     ASSIGN_OR_RETURN(auto http,
                      CurlHttpClient::Create(parts.runtime, clock, HttpOptionsOf(provider)));
     parts.http_clients.push_back(std::move(http));
     parts.providers[provider.name()] = std::make_shared<provider::HttpProvider>(
-        parts.runtime, *parts.http_clients.back(), clock, parts.log, ProviderOptionsOf(provider));
+        parts.runtime, *parts.http_clients.back(), clock, parts.log,
+        ProviderOptionsOf(provider, parts.store.limits.get()));
   }
-  ASSIGN_OR_RETURN(parts.key_ring, KeyRingOf(parts.loaded));
-  parts.store = StoreOf(parts.loaded, parts.runtime, clock, *parts.key_ring, parts.log);
-  parts.store->Observe(&parts.changes);
   parts.clients = std::make_unique<broker::Clients>(ClientsOf(parts.loaded, parts.providers));
   const std::size_t max_pending =
       settings.server().limits().max_pending_authorizations_per_caller();
   parts.broker = std::make_unique<broker::Broker>(
-      *parts.clients, *parts.store, clock, parts.cache, parts.changes, parts.runtime,
+      *parts.clients, *parts.store.grants, clock, parts.cache, parts.changes, parts.runtime,
       broker::BrokerOptions{.replica = ReplicaName(),
                             .refresh_ahead = settings.refresh().scheduler().enabled(),
                             .limits = {.max_pending_per_caller = max_pending}});

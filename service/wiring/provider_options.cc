@@ -60,9 +60,27 @@ provider::LifetimeBounds KeysLifetime(const config::v1::ProviderJwks& jwks) {
   return bounds;
 }
 
+provider::RateOptions RateOf(const config::v1::ProviderRateLimit& limit) {
+  provider::RateOptions options{.share_without_store = limit.share_without_store(),
+                                .follow_headers = limit.follow_headers()};
+  if (!limit.has_requests_per_second()) return options;
+  const double rate = limit.requests_per_second();
+  const int burst =
+      limit.has_burst() ? static_cast<int>(limit.burst()) : std::max(1, static_cast<int>(rate));
+  options.rate = limits::Rate{.per_second = rate, .burst = burst};
+  return options;
+}
+
+provider::BreakerOptions BreakerOf(const config::v1::ProviderCircuitBreaker& breaker) {
+  return {.failures = static_cast<int>(breaker.failures()),
+          .open_for = ToDuration(breaker.open_for()),
+          .open_for_at_most = ToDuration(breaker.open_for_at_most())};
+}
+
 }  // namespace
 
-provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& provider) {
+provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& provider,
+                                                limits::LimitStore* limit_store) {
   provider::HttpProviderOptions options{
       .name = provider.name(),
       .issuer = provider.issuer(),
@@ -82,7 +100,11 @@ provider::HttpProviderOptions ProviderOptionsOf(const config::v1::Provider& prov
                         provider.trusted_endpoint_hosts().end()},
       .request_timeout = ToDuration(provider.request_timeout()),
       .max_response_bytes = provider.max_response_bytes(),
-      .max_in_flight = static_cast<int>(provider.max_concurrent_requests())};
+      .max_in_flight = static_cast<int>(provider.max_concurrent_requests()),
+      .max_queued = static_cast<int>(provider.max_queued_requests()),
+      .rate = RateOf(provider.rate_limit()),
+      .breaker = BreakerOf(provider.circuit_breaker()),
+      .limit_store = limit_store};
   for (const std::string& name : provider.id_token_signing_algorithms()) {
     if (const auto algorithm = jose::ParseAlgorithm(name)) {
       options.signing_algorithms.push_back(*algorithm);

@@ -178,14 +178,16 @@ absl::StatusOr<grants::KeyRing> KeyRingOf(const config::LoadedConfig& loaded) {
   return grants::KeyRing::Create(std::move(keys));
 }
 
-std::unique_ptr<grants::GrantStore> StoreOf(const config::LoadedConfig& loaded, Runtime& runtime,
-                                            const Clock& clock, const grants::KeyRing& ring,
-                                            const telemetry::Log& log) {
-  if (!loaded.config.store().has_redis()) return std::make_unique<storage::MemoryGrantStore>(clock);
-  auto store = std::make_unique<storage::RedisGrantStore>(runtime, clock, ring,
+Store StoreOf(const config::LoadedConfig& loaded, Runtime& runtime, const Clock& clock,
+              const grants::KeyRing& ring, const telemetry::Log& log) {
+  if (!loaded.config.store().has_redis()) {
+    auto memory = std::make_shared<storage::MemoryGrantStore>(clock);
+    return {.grants = memory, .limits = memory};
+  }
+  auto redis = std::make_shared<storage::RedisGrantStore>(runtime, clock, ring,
                                                           RedisOptionsOf(loaded, WarningOf(log)));
-  runtime.Spawn(WarnOfSettings(*store, log));
-  return store;
+  runtime.Spawn(WarnOfSettings(*redis, log));
+  return {.grants = redis, .limits = redis};
 }
 
 }  // namespace tokenbroker::wiring

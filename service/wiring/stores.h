@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "grants/grant_store.h"
 #include "grants/seal.h"
+#include "limits/limit_store.h"
 #include "net/runtime.h"
 #include "telemetry/log.h"
 
@@ -17,11 +18,16 @@ namespace tokenbroker::wiring {
 // The keys that seal records, first the one that seals. Errors: those of KeyRing::Create.
 absl::StatusOr<grants::KeyRing> KeyRingOf(const config::LoadedConfig& loaded);
 
+// A store, in the two ways in which it is used.
+struct Store {
+  std::shared_ptr<grants::GrantStore> grants;
+  std::shared_ptr<limits::LimitStore> limits;  // the same object
+};
+
 // Makes the store; a Redis need not be reachable yet. Where its settings risk what is stored, a
 // warning is logged when they can be read. Borrows all but the configuration; the store must
 // outlive the runtime's Stop.
-std::unique_ptr<grants::GrantStore> StoreOf(const config::LoadedConfig& loaded, Runtime& runtime,
-                                            const Clock& clock, const grants::KeyRing& ring,
-                                            const telemetry::Log& log);
+Store StoreOf(const config::LoadedConfig& loaded, Runtime& runtime, const Clock& clock,
+              const grants::KeyRing& ring, const telemetry::Log& log);
 
 }  // namespace tokenbroker::wiring

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "grants/grant_store.h"
 #include "gtest/gtest.h"
+#include "limits/limit_store.h"
 #include "net/runtime.h"
 #include "support/manual_clock.h"
 #include "support/recording_observer.h"
@@ -29,6 +30,9 @@ class GrantStoreHarness {
   virtual grants::GrantStore& store() = 0;
   // As another replica sees it; may be the same object.
   virtual grants::GrantStore& other_replica() = 0;
+  // What the same two keep beside grants.
+  virtual limits::LimitStore& limit_store() = 0;
+  virtual limits::LimitStore& other_limit_store() = 0;
   virtual ManualClock& clock() = 0;
   // Lets time go by, for the clock and for whatever time the store goes by. Real time may count
   // too, so tests leave minutes where they mean "not yet".

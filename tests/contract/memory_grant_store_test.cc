@@ -9,6 +9,8 @@ class MemoryHarness final : public GrantStoreHarness {
  public:
   grants::GrantStore& store() override { return store_; }
   grants::GrantStore& other_replica() override { return store_; }
+  limits::LimitStore& limit_store() override { return store_; }
+  limits::LimitStore& other_limit_store() override { return store_; }
   ManualClock& clock() override { return clock_; }
   void Elapse(absl::Duration duration) override { clock_.Advance(duration); }
 

@@ -49,12 +49,22 @@ class RedisHarness final : public GrantStoreHarness {
 
   grants::GrantStore& store() override { return store_; }
   grants::GrantStore& other_replica() override { return other_; }
+  limits::LimitStore& limit_store() override { return store_; }
+  limits::LimitStore& other_limit_store() override { return other_; }
   ManualClock& clock() override { return clock_; }
 
-  // Redis has no clock that a test could move; so what is left of every key's life is cut instead.
+  // Redis has no clock that a test could move; so what is left of every key's life is cut instead,
+  // and what is remembered of its clock is moved back.
   void Elapse(absl::Duration duration) override {
     static constexpr std::string_view kShorten = R"lua(
       for _, key in ipairs(redis.call('KEYS', '*')) do
+        if string.find(key, ':limit:', 1, true) then
+          for _, field in ipairs({'at', 'cool_until'}) do
+            if redis.call('HEXISTS', key, field) == 1 then
+              redis.call('HINCRBY', key, field, -ARGV[1])
+            end
+          end
+        end
         local left = redis.call('PTTL', key)
         if left >= 0 then
           redis.call('PEXPIRE', key, left - ARGV[1])

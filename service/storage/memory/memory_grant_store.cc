@@ -20,7 +20,8 @@ using grants::TokenId;
 MemoryGrantStore::MemoryGrantStore(const Clock& clock, const MemoryLimits& limits)
     : authorizations_(clock, limits.pending_authorizations),
       grants_(clock, limits.grants),
-      token_ids_(clock, limits.token_ids) {}
+      token_ids_(clock, limits.token_ids),
+      shared_limits_(clock) {}
 
 StatusTask MemoryGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
   co_return authorizations_.Put(state, std::move(pending));
@@ -133,6 +134,16 @@ Task<bool> MemoryGrantStore::RemembersTokenId(TokenId id) { co_return token_ids_
 
 StatusTask MemoryGrantStore::RememberTokenId(TokenId id, absl::Duration lifetime) {
   co_return token_ids_.Remember(id, lifetime);
+}
+
+Task<limits::Share> MemoryGrantStore::TakeShare(std::string name, std::optional<limits::Rate> rate,
+                                                int wanted) {
+  co_return shared_limits_.TakeShare(name, rate, wanted);
+}
+
+StatusTask MemoryGrantStore::CoolDown(std::string name, absl::Duration duration) {
+  shared_limits_.CoolDown(name, duration);
+  co_return absl::OkStatus();
 }
 
 StatusTask MemoryGrantStore::Check() { co_return absl::OkStatus(); }

@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <string>
 
 #include "grants/grant_store.h"
+#include "limits/limit_store.h"
 #include "storage/memory/memory_authorizations.h"
 #include "storage/memory/memory_grants.h"
+#include "storage/memory/memory_shared_limits.h"
 #include "storage/memory/memory_token_ids.h"
 
 namespace tokenbroker::storage {
@@ -20,7 +24,7 @@ struct MemoryLimits {
 
 // Thread-safe. No method ever suspends or fails with STORE_UNAVAILABLE, and what has run out is
 // dropped at the next call. The observer is called before the change returns, never under a lock.
-class MemoryGrantStore final : public grants::GrantStore {
+class MemoryGrantStore final : public grants::GrantStore, public limits::LimitStore {
  public:
   // Borrows `clock`, which must outlive the store.
   explicit MemoryGrantStore(const Clock& clock, const MemoryLimits& limits = {});
@@ -61,6 +65,10 @@ class MemoryGrantStore final : public grants::GrantStore {
   Task<bool> RemembersTokenId(grants::TokenId id) override;
   StatusTask RememberTokenId(grants::TokenId id, absl::Duration lifetime) override;
 
+  Task<limits::Share> TakeShare(std::string name, std::optional<limits::Rate> rate,
+                                int wanted) override;
+  StatusTask CoolDown(std::string name, absl::Duration duration) override;
+
   StatusTask Check() override;
   void Observe(grants::GrantObserver* observer) override;
 
@@ -70,6 +78,7 @@ class MemoryGrantStore final : public grants::GrantStore {
   MemoryAuthorizations authorizations_;
   MemoryGrants grants_;
   MemoryTokenIds token_ids_;
+  MemorySharedLimits shared_limits_;
   grants::GrantObserver* observer_ = nullptr;
 };
 

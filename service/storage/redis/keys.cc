@@ -64,6 +64,10 @@ std::string RedisKeys::TokenId(std::string_view token_id_name) const {
   return std::string(prefix_).append(":jti:").append(token_id_name);
 }
 
+std::string RedisKeys::Limit(std::string_view limit_name) const {
+  return std::string(prefix_).append(":limit:").append(limit_name);
+}
+
 std::string RedisKeys::IndexKey() const { return prefix_ + ":index-key"; }
 
 std::string RedisKeys::Sharded(std::string_view kind, int shard) const {

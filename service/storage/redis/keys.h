@@ -32,11 +32,13 @@ class RedisKeys {
   std::string DueShards() const;
   std::string Walk() const;
 
-  // `state_name`, `caller_name`, `value_name` and `token_id_name` are keyed hashes.
+  // `state_name`, `caller_name`, `value_name`, `token_id_name` and `limit_name` are keyed
+  // hashes.
   std::string Authorization(std::string_view state_name) const;
   std::string Open(std::string_view caller_name) const;
   std::string Index(std::string_view kind, std::string_view value_name) const;
   std::string TokenId(std::string_view token_id_name) const;
+  std::string Limit(std::string_view limit_name) const;
   std::string IndexKey() const;
 
  private:

@@ -52,7 +52,8 @@ RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const gra
       listing_(parts_),
       schedule_(parts_),
       walk_(parts_),
-      token_ids_(parts_) {}
+      token_ids_(parts_),
+      limits_(parts_) {}
 
 StatusTask RedisGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
   return authorizations_.Put(std::move(state), std::move(pending));
@@ -164,6 +165,15 @@ Task<bool> RedisGrantStore::RemembersTokenId(TokenId id) {
 
 StatusTask RedisGrantStore::RememberTokenId(TokenId id, absl::Duration lifetime) {
   return token_ids_.Remember(std::move(id), lifetime);
+}
+
+Task<limits::Share> RedisGrantStore::TakeShare(std::string name, std::optional<limits::Rate> rate,
+                                               int wanted) {
+  return limits_.TakeShare(std::move(name), rate, wanted);
+}
+
+StatusTask RedisGrantStore::CoolDown(std::string name, absl::Duration duration) {
+  return limits_.CoolDown(std::move(name), duration);
 }
 
 StatusTask RedisGrantStore::Check() {

@@ -9,6 +9,7 @@
 
 #include "grants/grant_store.h"
 #include "grants/seal.h"
+#include "limits/limit_store.h"
 #include "net/redis_cluster.h"
 #include "net/redis_replicated_writes.h"
 #include "net/redis_sentinels.h"
@@ -20,6 +21,7 @@
 #include "storage/redis/redis_calls.h"
 #include "storage/redis/redis_grants.h"
 #include "storage/redis/redis_leases.h"
+#include "storage/redis/redis_limits.h"
 #include "storage/redis/redis_listing.h"
 #include "storage/redis/redis_schedule.h"
 #include "storage/redis/redis_token_ids.h"
@@ -43,7 +45,7 @@ struct RedisStoreOptions {
 //
 // Leases and ends of records run by Redis's clock, as durations; the schedule by the times that
 // callers give.
-class RedisGrantStore final : public grants::GrantStore {
+class RedisGrantStore final : public grants::GrantStore, public limits::LimitStore {
  public:
   // Borrows `runtime`, `clock` and `ring`, which must outlive the store; so must every coroutine of
   // the store have ended before it is destroyed.
@@ -86,6 +88,10 @@ class RedisGrantStore final : public grants::GrantStore {
   Task<bool> RemembersTokenId(grants::TokenId id) override;
   StatusTask RememberTokenId(grants::TokenId id, absl::Duration lifetime) override;
 
+  Task<limits::Share> TakeShare(std::string name, std::optional<limits::Rate> rate,
+                                int wanted) override;
+  StatusTask CoolDown(std::string name, absl::Duration duration) override;
+
   // Errors besides STORE_UNAVAILABLE: RECORD_UNREADABLE where the key ring is not the one that this
   // Redis was filled with.
   StatusTask Check() override;
@@ -110,6 +116,7 @@ class RedisGrantStore final : public grants::GrantStore {
   RedisSchedule schedule_;
   RedisWalk walk_;
   RedisTokenIds token_ids_;
+  RedisLimits limits_;
 
   grants::GrantObserver* observer_ = nullptr;
   // Last, so that it is the first to go: its callbacks use what stands above.

@@ -151,6 +151,19 @@ TEST_F(CallbackSubmission, KeepsTheRequestWhileTheProviderIsDown) {
   EXPECT_THAT(Submit(parts.body, parts.url.browser_binding), IsOk());
 }
 
+// R12: a limit of the provider's costs the user no sign-in.
+TEST_F(CallbackSubmission, KeepsTheRequestWhileTheProviderBearsNone) {
+  const SignInParts parts = Prepare("code");
+  provider_->admission_error =
+      WithRetryAfter(Error(Reason::kProviderRateLimited), absl::Seconds(7));
+  EXPECT_THAT(Submit(parts.body, parts.url.browser_binding),
+              FailsWith(Reason::kProviderRateLimited));
+  EXPECT_TRUE(provider_->sent().empty());
+  provider_->admission_error = absl::OkStatus();
+  EXPECT_THAT(Submit(parts.body, parts.url.browser_binding), IsOk());
+  EXPECT_THAT(provider_->admitted(), ::testing::Each(provider::Priority::kCallback));
+}
+
 TEST_F(CallbackSubmission, NeverSendsACodeTwice) {
   auto url = Begin();
   provider_->Answer(Fails(Error(Reason::kProviderUnavailable)));

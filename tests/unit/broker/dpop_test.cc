@@ -3,6 +3,7 @@
 
 #include "broker/broker_fixture.h"
 #include "jose/jws.h"
+#include "provider/back_off.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -157,6 +158,7 @@ TEST_F(BoundGrants, SendTheRefreshTokenAgainAfterARefusedProof) {
     };
     EXPECT_THAT(refused(), FailsWith(Reason::kProviderResponseInvalid));
     EXPECT_FALSE(Stored(grant.id).intent.has_value());
+    clock_.Advance(provider::kMaxBackOff);
     provider_->Answer(Issues(Bound("AT2", "RT2")));
     EXPECT_EQ(TokenOf(refused()), "AT2");
   }

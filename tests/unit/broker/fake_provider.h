@@ -59,9 +59,16 @@ class FakeProvider final : public provider::Provider {
                                          .lifetime = push_lifetime};
   }
 
+  Task<provider::Permit> AdmitTokenRequest(provider::Urgency urgency, absl::Time) override {
+    absl::MutexLock lock(&mutex_);
+    admitted_.push_back(urgency.now());
+    if (!admission_error.ok()) co_return admission_error;
+    co_return provider::Permit();
+  }
+
   Task<oauth::TokenResponse> RequestToken(const provider::Registration&,
                                           oauth::AuthorizationGrant grant, oauth::DpopKey dpop_key,
-                                          absl::Time) override {
+                                          provider::Permit, absl::Time) override {
     TokenAnswer answer;
     {
       absl::MutexLock lock(&mutex_);
@@ -98,6 +105,8 @@ class FakeProvider final : public provider::Provider {
     }
     co_return Json{{"sub", subject}, {"token", std::string(access_token.Reveal())}};
   }
+
+  provider::ProviderState state() const override { return {}; }
 
   // --- the test's side ---
 
@@ -141,6 +150,12 @@ class FakeProvider final : public provider::Provider {
     absl::MutexLock lock(&mutex_);
     return confirmed_;
   }
+  // What was asked to be let through, in order.
+  std::vector<provider::Priority> admitted() const {
+    absl::MutexLock lock(&mutex_);
+    return admitted_;
+  }
+  absl::Status admission_error;
   absl::Status metadata_error;
   absl::Status signature_error;
   absl::Status revocation_error;
@@ -177,6 +192,7 @@ class FakeProvider final : public provider::Provider {
   const std::string issuer_ = "https://op.example";
   provider::ProviderRules rules_;
   mutable absl::Mutex mutex_;
+  std::vector<provider::Priority> admitted_;
   std::deque<TokenAnswer> script_ ABSL_GUARDED_BY(mutex_);
   bool repeat_last_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::string> sent_ ABSL_GUARDED_BY(mutex_);

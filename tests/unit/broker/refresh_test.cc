@@ -7,6 +7,7 @@
 #include "broker/broker_fixture.h"
 #include "broker/faulty_grant_store.h"
 #include "broker/lifetime.h"
+#include "provider/back_off.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -60,6 +61,7 @@ TEST_F(Refreshing, EndsTheGrantOnInvalidGrantAlone) {
     EXPECT_THAT(Get(grant.id), FailsWith(passing));
     EXPECT_EQ(Stored(grant.id).state, grants::GrantState::kActive);
     EXPECT_FALSE(Stored(grant.id).intent);
+    clock_.Advance(provider::kMaxBackOff);
   }
   provider_->Answer(Fails(Answered(Reason::kReauthorizationRequired)));
   EXPECT_THAT(Get(grant.id), FailsWith(Reason::kReauthorizationRequired));
@@ -123,8 +125,50 @@ TEST_F(Refreshing, SendsAgainFreelyWhatWasNeverSent) {
     provider_->Answer(Fails(Error(Reason::kProviderUnavailable, {{"delivery", "not_sent"}})));
     EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
                 FailsWith(Reason::kProviderUnavailable));
+    clock_.Advance(provider::kMaxBackOff);
   }
   EXPECT_EQ(Refreshes(), 3);
+}
+
+// R12: whoever asks again so soon gets the same answer, and the provider no request.
+TEST_F(Refreshing, AsksNoMoreForAGrantThatHasJustFailed) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  for (const Reason passing : {Reason::kProviderRateLimited, Reason::kProviderRejectedClient,
+                               Reason::kProviderUnavailable}) {
+    const int before = Refreshes();
+    provider_->Answer(Fails(Answered(passing)));
+    for (int i = 0; i < 1000; ++i) EXPECT_THAT(Get(grant.id), FailsWith(passing));
+    EXPECT_EQ(Refreshes(), before + 1);
+    clock_.Advance(provider::kMaxBackOff);
+  }
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+}
+
+TEST_F(Refreshing, GoesBeforeTheScheduleWhereACallerWaits) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_EQ(provider_->admitted().back(), provider::Priority::kCaller);
+}
+
+// R10: where no request may leave, nothing is written down for one.
+TEST_F(Refreshing, BeginsNothingWhileTheProviderIsLeftAlone) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Minutes(30));
+  provider_->admission_error = WithRetryAfter(
+      Error(Reason::kProviderUnavailable, {{"delivery", "not_sent"}}), absl::Seconds(3));
+  const std::uint64_t generation = Stored(grant.id).generation;
+  EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
+              FailsWith(Reason::kProviderUnavailable));
+  EXPECT_FALSE(Stored(grant.id).intent);
+  EXPECT_EQ(Stored(grant.id).generation, generation);
+  EXPECT_EQ(Refreshes(), 0);
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT1");
+  // The lease is free again.
+  EXPECT_THAT(Run(store_->AcquireLease(grant.id, "another", absl::Minutes(1))), IsOk());
 }
 
 // ref-bad-idtoken-keeps-or-kills-rt: the new refresh token is kept, nothing is released.

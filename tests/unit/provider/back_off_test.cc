@@ -1,5 +1,7 @@
 #include "provider/back_off.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -20,12 +22,29 @@ absl::Status Failure() { return Error(Reason::kProviderUnavailable); }
 
 TEST(BackOff, BlocksNothingBeforeAFailure) { EXPECT_EQ(BackOff().Blocked(kStart), std::nullopt); }
 
+// R12
+TEST(BackOff, IsOfAnyLengthUpToAStepThatDoubles) {
+  absl::Duration shortest = absl::InfiniteDuration();
+  absl::Duration longest = absl::ZeroDuration();
+  for (int i = 0; i < 200; ++i) {
+    BackOff back_off;
+    for (int failures = 0; failures < 3; ++failures) {
+      back_off.Failed(Failure(), kStart).IgnoreError();
+    }
+    const absl::Duration wait = *back_off.BlockedUntil(kStart) - kStart;
+    shortest = std::min(shortest, wait);
+    longest = std::max(longest, wait);
+  }
+  EXPECT_LT(shortest, absl::Seconds(1));
+  EXPECT_GT(longest, absl::Seconds(3));
+}
+
 TEST(BackOff, DoublesUpToItsLongest) {
   BackOff back_off;
   for (const int seconds : {1, 2, 4, 8, 16, 30, 30, 30}) {
     const absl::Status failed = back_off.Failed(Failure(), kStart);
     EXPECT_THAT(RetryAfterOf(failed),
-                Optional(AllOf(Ge(absl::Seconds(seconds)), Le(1.25 * absl::Seconds(seconds)),
+                Optional(AllOf(Ge(kMinBackOff), Le(kMinBackOff + absl::Seconds(seconds)),
                                Le(kMaxBackOff))));
   }
 }
@@ -33,11 +52,11 @@ TEST(BackOff, DoublesUpToItsLongest) {
 TEST(BackOff, AnswersWithTheFailureUntilItIsOver) {
   BackOff back_off;
   back_off.Failed(Failure(), kStart).IgnoreError();
-  const auto blocked = back_off.Blocked(kStart + absl::Milliseconds(500));
+  const auto blocked = back_off.Blocked(kStart + absl::Milliseconds(100));
   ASSERT_TRUE(blocked);
   EXPECT_THAT(*blocked, FailsWith(Reason::kProviderUnavailable));
   EXPECT_THAT(RetryAfterOf(*blocked),
-              Optional(AllOf(Ge(absl::Milliseconds(500)), Le(absl::Milliseconds(750)))));
+              Optional(AllOf(Ge(absl::Milliseconds(150)), Le(absl::Milliseconds(1150)))));
   EXPECT_EQ(back_off.Blocked(kStart + absl::Milliseconds(1250)), std::nullopt);
 }
 

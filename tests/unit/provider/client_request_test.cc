@@ -88,8 +88,8 @@ class ClientRequestTest : public ProviderFixture {
     if (!provider_) {
       provider_ = std::make_unique<HttpProvider>(runtime_, http_, clock_, log_, options_);
     }
-    return RunBlocking(runtime_,
-                       provider_->RequestToken(registration_, std::move(grant), nullptr, Soon()));
+    return RunBlocking(runtime_, provider_->RequestToken(registration_, std::move(grant), nullptr,
+                                                         Permit(), Soon()));
   }
   absl::Status Revoke() {
     provider_ = std::make_unique<HttpProvider>(runtime_, http_, clock_, log_, options_);

@@ -48,8 +48,8 @@ class DpopRequests : public ProviderFixture {
   }
 
   absl::StatusOr<oauth::TokenResponse> RequestToken(oauth::AuthorizationGrant grant) {
-    return RunBlocking(runtime_,
-                       provider_.RequestToken(registration_, std::move(grant), key_, Soon()));
+    return RunBlocking(
+        runtime_, provider_.RequestToken(registration_, std::move(grant), key_, Permit(), Soon()));
   }
   absl::StatusOr<oauth::TokenResponse> RedeemCode() {
     return RequestToken(oauth::AuthorizationCode{.code = Secret("code"),

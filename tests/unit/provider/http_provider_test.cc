@@ -72,8 +72,8 @@ class HttpProviderTest : public ProviderFixture {
   }
 
   absl::StatusOr<oauth::TokenResponse> RequestToken(oauth::AuthorizationGrant grant) {
-    return RunBlocking(runtime_,
-                       provider_.RequestToken(registration_, std::move(grant), nullptr, Soon()));
+    return RunBlocking(runtime_, provider_.RequestToken(registration_, std::move(grant), nullptr,
+                                                        Permit(), Soon()));
   }
   absl::Status Revoke() {
     return RunBlocking(runtime_,
@@ -188,9 +188,10 @@ TEST_F(HttpProviderTest, TellsTheCallersDeadlineFromItsOwn) {
   const absl::Status timeout =
       NetError(Reason::kDeadlineExceeded, tokenbroker::Delivery::kUnknown, "timeout");
   http_.Enqueue(kTokenUrl, timeout);
-  EXPECT_THAT(RunBlocking(runtime_, provider_.RequestToken(registration_, Refresh(), nullptr,
-                                                           clock_.Now() + absl::Seconds(1))),
-              FailsWith(Reason::kDeadlineExceeded));
+  EXPECT_THAT(
+      RunBlocking(runtime_, provider_.RequestToken(registration_, Refresh(), nullptr, Permit(),
+                                                   clock_.Now() + absl::Seconds(1))),
+      FailsWith(Reason::kDeadlineExceeded));
 }
 
 std::string Authorization(const testing::RecordedRequest& request) {
@@ -248,22 +249,24 @@ TEST_F(HttpProviderTest, RefusesRequestsBeyondItsBound) {
   GatedHttpClient gated(http_, gate);
   HttpProviderOptions options = Options();
   options.max_in_flight = 2;
+  options.max_queued = 0;
   http_.AnswerWith(kTokenUrl, [](const auto&) { return JsonResponse(200, kTokens); });
   options.fixed_metadata = oauth::ProviderMetadata{.token_endpoint = std::string(kTokenUrl)};
   HttpProvider bounded(runtime_, gated, clock_, log_, options);
 
   Tasks<oauth::TokenResponse> held(runtime_);
   for (int i = 0; i < 2; ++i)
-    held.Start(bounded.RequestToken(registration_, Refresh(), nullptr, Soon()));
+    held.Start(bounded.RequestToken(registration_, Refresh(), nullptr, Permit(), Soon()));
   Settle(runtime_);
-  const auto refused =
-      RunBlocking(runtime_, bounded.RequestToken(registration_, Refresh(), nullptr, Soon()));
+  const auto refused = RunBlocking(
+      runtime_, bounded.RequestToken(registration_, Refresh(), nullptr, Permit(), Soon()));
   EXPECT_THAT(refused, FailsWith(Reason::kLimitReached));
   EXPECT_EQ(DeliveryOf(refused.status()), Delivery::kNotSent);
   EXPECT_TRUE(RetryAfterOf(refused.status()));
   gate.Open();
   EXPECT_THAT(held.Finish(), ::testing::Each(IsOk()));
-  EXPECT_OK(RunBlocking(runtime_, bounded.RequestToken(registration_, Refresh(), nullptr, Soon())));
+  EXPECT_OK(RunBlocking(runtime_,
+                        bounded.RequestToken(registration_, Refresh(), nullptr, Permit(), Soon())));
 }
 
 // `rev-happy`, `rev-garbage-200`

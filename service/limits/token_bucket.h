@@ -3,7 +3,7 @@
 
 #include "absl/time/time.h"
 
-namespace tokenbroker::provider {
+namespace tokenbroker::limits {
 
 // Thread-compatible. Starts full.
 class TokenBucket {
@@ -13,7 +13,11 @@ class TokenBucket {
   TokenBucket(int burst, absl::Duration interval);
 
   // Takes one, if there is one.
-  bool Take(absl::Time now);
+  bool Take(absl::Time now) { return TakeUpTo(1, now) == 1; }
+  // Takes as many as there are, up to `wanted`, and says how many.
+  int TakeUpTo(int wanted, absl::Time now);
+  // How long until there is one.
+  absl::Duration UntilNext(absl::Time now);
   // Puts one back that turned out well spent.
   void GiveBack();
 
@@ -26,4 +30,4 @@ class TokenBucket {
   absl::Time refilled_at_ = absl::InfinitePast();
 };
 
-}  // namespace tokenbroker::provider
+}  // namespace tokenbroker::limits

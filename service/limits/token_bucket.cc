@@ -1,17 +1,22 @@
-#include "provider/token_bucket.h"
+#include "limits/token_bucket.h"
 
 #include <algorithm>
 
-namespace tokenbroker::provider {
+namespace tokenbroker::limits {
 
 TokenBucket::TokenBucket(int burst, absl::Duration interval)
     : burst_(burst), interval_(interval), tokens_(burst) {}
 
-bool TokenBucket::Take(absl::Time now) {
+int TokenBucket::TakeUpTo(int wanted, absl::Time now) {
   Refill(now);
-  if (tokens_ < 1) return false;
-  tokens_ -= 1;
-  return true;
+  const int taken = std::min(wanted, static_cast<int>(tokens_));
+  tokens_ -= taken;
+  return taken;
+}
+
+absl::Duration TokenBucket::UntilNext(absl::Time now) {
+  Refill(now);
+  return std::max(absl::ZeroDuration(), (1 - tokens_) * interval_);
 }
 
 void TokenBucket::GiveBack() { tokens_ = std::min(burst_, tokens_ + 1); }
@@ -24,4 +29,4 @@ void TokenBucket::Refill(absl::Time now) {
   refilled_at_ = now;
 }
 
-}  // namespace tokenbroker::provider
+}  // namespace tokenbroker::limits

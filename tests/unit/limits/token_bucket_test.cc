@@ -1,8 +1,8 @@
-#include "provider/token_bucket.h"
+#include "limits/token_bucket.h"
 
 #include "gtest/gtest.h"
 
-namespace tokenbroker::provider {
+namespace tokenbroker::limits {
 namespace {
 
 const absl::Time kStart = absl::FromUnixSeconds(1767225600);
@@ -37,4 +37,4 @@ TEST(TokenBucket, RefillsAlthoughTheClockWasSetBack) {
 }
 
 }  // namespace
-}  // namespace tokenbroker::provider
+}  // namespace tokenbroker::limits
