@@ -4,24 +4,31 @@
 #include <limits>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
 
 namespace tokenbroker::broker {
 namespace {
 
-constexpr char kSeparator = '\n';  // in no grant id, audience or scope
-constexpr std::size_t kMaxThreadEntries = 4096;
+constexpr char kSeparator = '\n';        // in no grant id, audience or scope
 constexpr std::size_t kKeyBytes = 4096;  // of an EVP_PKEY, roughly; RSA keys are the larger ones
+constexpr std::size_t kThreadsPart = 4;  // of the bytes: a quarter
 constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
 
 std::string_view GrantOf(std::string_view key) { return key.substr(0, key.find(kSeparator)); }
 
 std::size_t BytesOf(const std::string& key, const CachedToken& token) {
-  std::size_t bytes = sizeof token + 4 * key.size() + token.value.size() + 128;
+  std::size_t bytes = sizeof token + 4 * key.size() + token.value.size() + token.grant_id.size() +
+                      token.owner.size() + token.client.size() + token.audience.size() + 128;
   for (const std::string& scope : token.scopes) bytes += sizeof scope + scope.size();
   if (token.dpop_key) bytes += kKeyBytes;
   return bytes;
+}
+
+// Written once: what is read by all cores is not to be written by any.
+void MarkUsed(const CachedToken& token) {
+  if (!token.used.load(std::memory_order_relaxed)) {
+    token.used.store(true, std::memory_order_relaxed);
+  }
 }
 
 std::uint64_t NextId() {
@@ -49,16 +56,30 @@ std::string CacheKey(std::string_view grant_id, std::string_view audience,
   return key;
 }
 
-// What one thread has looked up lately in one cache.
+// What one thread has looked up lately in one cache. Its tokens may be gone from the shards: the
+// bytes count, lest threads keep alive what the cache has let go.
 struct TokenCache::ThreadLevel {
   std::uint64_t cache_id = 0;
+  std::shared_ptr<std::atomic<std::size_t>> threads;
   absl::flat_hash_map<std::string, TokenSnapshot> tokens;
+  std::size_t bytes = 0;
 
-  static ThreadLevel& Of(std::uint64_t cache_id) {
+  ~ThreadLevel() { Leave(); }
+
+  void Leave() {
+    tokens.clear();
+    bytes = 0;
+    if (threads) threads->fetch_sub(1);
+    threads = nullptr;
+  }
+
+  static ThreadLevel& Of(const TokenCache& cache) {
     static thread_local ThreadLevel level;
-    if (level.cache_id != cache_id) {
-      level.tokens.clear();
-      level.cache_id = cache_id;
+    if (level.cache_id != cache.id_) {
+      level.Leave();
+      level.cache_id = cache.id_;
+      level.threads = cache.threads_;
+      level.threads->fetch_add(1);
     }
     return level;
   }
@@ -79,7 +100,10 @@ TokenCache::Shard& TokenCache::ShardOf(std::string_view grant_id) const {
 
 bool TokenCache::Trusted() const {
   const std::int64_t until = trusted_until_.load(std::memory_order_relaxed);
-  return until == kForever || absl::ToUnixNanos(clock_.Now()) < until;
+  if (until == kForever) return true;
+  const std::int64_t left = until - absl::ToUnixNanos(clock_.Now());
+  // More is left only where the wall clock was set back.
+  return left > 0 && left <= absl::ToInt64Nanoseconds(options_.trust_without_changes);
 }
 
 TokenSnapshot TokenCache::Find(std::string_view key) const {
@@ -88,10 +112,14 @@ TokenSnapshot TokenCache::Find(std::string_view key) const {
 
 TokenSnapshot TokenCache::FindUntrusted(std::string_view key) const {
   const absl::string_view name(key.data(), key.size());
-  auto& mine = ThreadLevel::Of(id_).tokens;
-  if (const auto found = mine.find(name); found != mine.end()) {
-    if (!found->second->stale.load(std::memory_order_acquire)) return found->second;
-    mine.erase(found);
+  ThreadLevel& level = ThreadLevel::Of(*this);
+  if (const auto found = level.tokens.find(name); found != level.tokens.end()) {
+    if (!found->second->stale.load(std::memory_order_acquire)) {
+      MarkUsed(*found->second);
+      return found->second;
+    }
+    level.bytes -= BytesOf(found->first, *found->second);
+    level.tokens.erase(found);
   }
   TokenSnapshot token;
   {
@@ -99,11 +127,26 @@ TokenSnapshot TokenCache::FindUntrusted(std::string_view key) const {
     absl::ReaderMutexLock lock(&shard.mutex);
     const auto found = shard.tokens.find(name);
     if (found == shard.tokens.end()) return nullptr;
-    token = found->second;
+    token = found->second.token;
   }
-  if (mine.size() >= kMaxThreadEntries) mine.clear();
-  mine.insert_or_assign(std::string(key), token);
+  MarkUsed(*token);
+  KeepForThread(level, key, token);
   return token;
+}
+
+void TokenCache::KeepForThread(ThreadLevel& level, std::string_view key,
+                               const TokenSnapshot& token) const {
+  const std::size_t most =
+      options_.max_bytes / kThreadsPart / std::max<std::size_t>(1, threads_->load());
+  std::string name(key);
+  const std::size_t bytes = BytesOf(name, *token);
+  if (level.bytes + bytes > most) {
+    level.tokens.clear();
+    level.bytes = 0;
+  }
+  if (bytes > most) return;
+  level.bytes += bytes;
+  level.tokens.emplace(std::move(name), token);
 }
 
 TokenCache::Ticket TokenCache::BeginLoad(std::string_view grant_id) const {
@@ -118,17 +161,18 @@ void TokenCache::Insert(const std::string& key, TokenSnapshot token, Ticket tick
   if (shard.changes != ticket) return;
   Remove(shard, key);
   shard.bytes += BytesOf(key, *token);
-  shard.tokens.emplace(key, std::move(token));
+  const std::uint64_t number = ++shard.insertions;
+  shard.tokens.emplace(key, Entry{.token = std::move(token), .number = number});
   shard.keys_of_grant[std::string(GrantOf(key))].push_back(key);
-  shard.by_age.push_back(key);
+  shard.by_age.emplace_back(key, number);
   MakeRoom(shard);
 }
 
 void TokenCache::Remove(Shard& shard, const std::string& key) {
   const auto found = shard.tokens.find(key);
   if (found == shard.tokens.end()) return;
-  found->second->stale.store(true, std::memory_order_release);
-  shard.bytes -= BytesOf(key, *found->second);
+  found->second.token->stale.store(true, std::memory_order_release);
+  shard.bytes -= BytesOf(key, *found->second.token);
   shard.tokens.erase(found);
   const std::string_view grant_id = GrantOf(key);
   const auto keys = shard.keys_of_grant.find(absl::string_view(grant_id.data(), grant_id.size()));
@@ -136,22 +180,30 @@ void TokenCache::Remove(Shard& shard, const std::string& key) {
   if (keys->second.empty()) shard.keys_of_grant.erase(keys);
 }
 
-// Oldest first: a token that is used is inserted again at its next refresh, so age follows use
-// closely enough without a write on every read.
 void TokenCache::MakeRoom(Shard& shard) {
-  while (shard.bytes > options_.max_bytes / kShards && !shard.by_age.empty()) {
-    const std::string oldest = std::move(shard.by_age.front());
+  const std::size_t most = options_.max_bytes / kThreadsPart * (kThreadsPart - 1) / kShards;
+  // One each, whatever readers do meanwhile.
+  std::size_t chances = shard.by_age.size();
+  while (shard.bytes > most && !shard.by_age.empty()) {
+    auto [key, number] = std::move(shard.by_age.front());
     shard.by_age.pop_front();
-    Remove(shard, oldest);
+    const auto found = shard.tokens.find(key);
+    if (found == shard.tokens.end() || found->second.number != number) continue;
+    const bool was_used = found->second.token->used.exchange(false, std::memory_order_relaxed);
+    if (was_used && chances > 0) {
+      --chances;
+      shard.by_age.emplace_back(std::move(key), number);
+    } else {
+      Remove(shard, key);
+    }
   }
   if (shard.by_age.size() <= 2 * shard.tokens.size() + 64) return;
-  // Most of the names are of tokens that are gone or were inserted again: keep each one's newest.
-  absl::flat_hash_set<std::string> seen;
-  std::deque<std::string> compact;
-  for (auto key = shard.by_age.rbegin(); key != shard.by_age.rend(); ++key) {
-    if (shard.tokens.contains(*key) && seen.insert(*key).second) compact.push_front(*key);
-  }
-  shard.by_age = std::move(compact);
+  // Most of the names are of tokens that are gone or were inserted again.
+  const auto& tokens = shard.tokens;
+  std::erase_if(shard.by_age, [&tokens](const auto& name) {
+    const auto found = tokens.find(name.first);
+    return found == tokens.end() || found->second.number != name.second;
+  });
 }
 
 void TokenCache::OnGrantChanged(const std::string& grant_id) {
@@ -175,7 +227,9 @@ void TokenCache::OnChangesSeenAgain() {
     Shard& shard = shards_[i];
     absl::MutexLock lock(&shard.mutex);
     ++shard.changes;
-    for (auto& [key, token] : shard.tokens) token->stale.store(true, std::memory_order_release);
+    for (auto& [key, entry] : shard.tokens) {
+      entry.token->stale.store(true, std::memory_order_release);
+    }
     shard.tokens.clear();
     shard.keys_of_grant.clear();
     shard.by_age.clear();

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -22,7 +23,7 @@
 
 namespace tokenbroker::broker {
 
-// One access token as it is handed out. Immutable but for the two flags.
+// One access token as it is handed out. Immutable but for the flags.
 struct CachedToken {
   std::string grant_id;  // empty for a token by client credentials
   std::string owner;     // the caller whose grant it is
@@ -41,6 +42,8 @@ struct CachedToken {
   mutable std::atomic<bool> stale = false;
   // Set by the first who starts a refresh ahead of time.
   mutable std::atomic<bool> refresh_begun = false;
+  // Set by a lookup, for the cache's eviction.
+  mutable std::atomic<bool> used = false;
 };
 
 using TokenSnapshot = std::shared_ptr<const CachedToken>;
@@ -50,6 +53,8 @@ std::string CacheKey(std::string_view grant_id, std::string_view audience,
                      const std::vector<std::string>& scopes);
 
 struct TokenCacheOptions {
+  // Of all tokens, as counted by the cache. A quarter of it is for what the threads' maps may keep
+  // alive of tokens that are gone from the shards.
   std::size_t max_bytes = std::size_t{64} << 20;
   // How long the cache is trusted when the store no longer tells what changed.
   absl::Duration trust_without_changes = absl::Seconds(5);
@@ -57,6 +62,10 @@ struct TokenCacheOptions {
 
 // Two levels: a small map per thread, which needs no lock, over shards that do. A change marks the
 // snapshot itself, so that no thread's map has to be visited. Thread-safe.
+//
+// What goes first when there is no room is what has lain longest without being looked up: a token
+// that was used since it last came up for eviction is passed over once (second chance), which is
+// close to least recently used and costs a lookup no write but the first.
 class TokenCache final : public grants::GrantObserver {
  public:
   TokenCache(const Clock& clock, TokenCacheOptions options);
@@ -80,11 +89,17 @@ class TokenCache final : public grants::GrantObserver {
 
  private:
   static constexpr std::size_t kShards = 64;
+  struct Entry {
+    TokenSnapshot token;
+    std::uint64_t number = 0;  // of the insertion
+  };
   struct Shard {
     mutable absl::Mutex mutex;
-    absl::flat_hash_map<std::string, TokenSnapshot> tokens ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<std::string, Entry> tokens ABSL_GUARDED_BY(mutex);
     absl::flat_hash_map<std::string, std::vector<std::string>> keys_of_grant ABSL_GUARDED_BY(mutex);
-    std::deque<std::string> by_age ABSL_GUARDED_BY(mutex);  // keys, oldest first; some may be gone
+    // Keys and numbers of insertions, oldest first; some are gone or were inserted again.
+    std::deque<std::pair<std::string, std::uint64_t>> by_age ABSL_GUARDED_BY(mutex);
+    std::uint64_t insertions ABSL_GUARDED_BY(mutex) = 0;
     std::size_t bytes ABSL_GUARDED_BY(mutex) = 0;
     std::uint64_t changes ABSL_GUARDED_BY(mutex) = 0;
   };
@@ -92,6 +107,7 @@ class TokenCache final : public grants::GrantObserver {
 
   Shard& ShardOf(std::string_view grant_id) const;
   bool Trusted() const;
+  void KeepForThread(ThreadLevel& level, std::string_view key, const TokenSnapshot& token) const;
   static void Remove(Shard& shard, const std::string& key)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
   void MakeRoom(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex);
@@ -100,6 +116,9 @@ class TokenCache final : public grants::GrantObserver {
   const TokenCacheOptions options_;
   const std::uint64_t id_;  // tells a thread's map of this cache from that of one before it
   std::unique_ptr<Shard[]> shards_;
+  // How many threads have a map of this cache; shared with them, who may live longer.
+  const std::shared_ptr<std::atomic<std::size_t>> threads_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
   // Nanoseconds since the epoch until which the cache is trusted; the maximum while changes are
   // seen.
   std::atomic<std::int64_t> trusted_until_;

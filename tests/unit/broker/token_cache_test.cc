@@ -1,6 +1,9 @@
 #include "broker/token_cache.h"
 
+#include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "support/manual_clock.h"
@@ -67,6 +70,51 @@ TEST_F(TokenCaching, IsTrustedForAWhileWithoutNews) {
   EXPECT_EQ(cache_.FindUntrusted(CacheKey("g", "", {})), nullptr);
   Put("g", "fresh");
   EXPECT_EQ(At("g"), "fresh");
+}
+
+TEST_F(TokenCaching, IsNotTrustedLongerBecauseTheClockWasSetBack) {
+  Put("g", "token");
+  cache_.OnChangesLost();
+  clock_.Advance(-absl::Hours(1));
+  EXPECT_EQ(At("g"), "none");
+}
+
+// A thread that has stopped looking must not keep alive what the cache has let go.
+TEST_F(TokenCaching, StaysWithinItsBytesWithWhatThreadsHold) {
+  std::vector<std::weak_ptr<const CachedToken>> tokens;
+  std::size_t alive = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const TokenSnapshot token = Token(std::string(1000, 't'));
+    tokens.push_back(token);
+    const std::string grant = std::to_string(i);
+    cache_.Insert(CacheKey(grant, "", {}), token, cache_.BeginLoad(grant));
+    At(grant);
+  }
+  for (const auto& token : tokens) alive += token.expired() ? 0 : 1;
+  EXPECT_GT(alive, 30u);
+  EXPECT_LE(alive * 1000, 64u * 4096);
+}
+
+TEST_F(TokenCaching, LetsGoFirstOfWhatNobodyLooksUp) {
+  for (int i = 0; i < 3; ++i) Put("hot" + std::to_string(i), std::string(200, 'h'));
+  for (int i = 0; i < 5000; ++i) {
+    Put(std::to_string(i), std::string(200, 't'));
+    for (int hot = 0; hot < 3; ++hot) {
+      ASSERT_NE(At("hot" + std::to_string(hot)), "none") << i;
+    }
+  }
+}
+
+// Old names of a token must not take the new one with them.
+TEST_F(TokenCaching, CountsATokenThatWasInsertedAgainAsNew) {
+  // Selections of one grant share a shard, in which there is room for three such tokens.
+  TokenCache cache(clock_, {.max_bytes = std::size_t{64} * 40000 / 3 * 4});
+  const auto put = [&](const std::string& audience) {
+    cache.Insert(CacheKey("g", audience, {}), Token(std::string(11000, 't')), cache.BeginLoad("g"));
+  };
+  for (const char* audience : {"1", "2", "3", "1", "4"}) put(audience);
+  EXPECT_NE(cache.Find(CacheKey("g", "1", {})), nullptr);
+  EXPECT_EQ(cache.Find(CacheKey("g", "2", {})), nullptr);
 }
 
 TEST_F(TokenCaching, StaysWithinItsBytes) {
