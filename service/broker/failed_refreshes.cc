@@ -7,7 +7,7 @@ namespace tokenbroker::broker {
 namespace {
 
 bool IsKept(const absl::Status& outcome) {
-  if (provider::DeliveryOf(outcome) == provider::Delivery::kUnknown) return false;
+  if (provider::DeliveryOf(outcome) != provider::Delivery::kAnswered) return false;
   switch (ReasonOf(outcome).value_or(Reason::kInternal)) {
     case Reason::kProviderUnavailable:
     case Reason::kProviderRateLimited:

@@ -17,8 +17,9 @@ namespace tokenbroker::broker {
 
 // By grant and selection, for this replica: a thousand callers of one grant cost one request, and
 // then one each time that the back-off (provider/back_off.h) is over. Only failures that the
-// provider answered with, or that never reached it, are kept: where the outcome is unknown the
-// intent in the record says when the refresh token may leave again, and a lost store or lease is no
+// provider answered with are kept. What never left is for the provider's limits and its breaker to
+// hold back, which know that a caller goes before the schedule; where the outcome is unknown the
+// intent in the record says when the refresh token may leave again; and a lost store or lease is no
 // fault of the grant. Thread-safe.
 class FailedRefreshes {
  public:

@@ -51,7 +51,8 @@ TEST(FailedRefreshes, KeepsNothingThatIsNotTheProvidersAnswer) {
   for (const absl::Status& outcome :
        {Error(Reason::kStoreUnavailable), Answered(Reason::kLeaseHeld),
         Answered(Reason::kReauthorizationRequired), Answered(Reason::kLimitReached),
-        Error(Reason::kProviderUnavailable, {{"delivery", "unknown"}})}) {
+        Error(Reason::kProviderUnavailable, {{"delivery", "unknown"}}),
+        Error(Reason::kProviderRateLimited, {{"delivery", "not_sent"}})}) {
     failed.Landed("grant", outcome, kNow);
     EXPECT_EQ(failed.Find("grant", kNow), std::nullopt) << outcome;
   }

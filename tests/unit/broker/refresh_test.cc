@@ -125,7 +125,6 @@ TEST_F(Refreshing, SendsAgainFreelyWhatWasNeverSent) {
     provider_->Answer(Fails(Error(Reason::kProviderUnavailable, {{"delivery", "not_sent"}})));
     EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
                 FailsWith(Reason::kProviderUnavailable));
-    clock_.Advance(provider::kMaxBackOff);
   }
   EXPECT_EQ(Refreshes(), 3);
 }
