@@ -41,6 +41,7 @@ AccessTokens::AccessTokens(const Clients& clients, grants::GrantStore& store, co
       refresh_(refresh),
       runtime_(runtime),
       refresh_ahead_(refresh_ahead),
+      uses_(store, runtime),
       credential_flights_(runtime, clock) {}
 
 TokenSnapshot AccessTokens::Find(const Asker& asker, const AccessTokenQuery& query) const {
@@ -66,6 +67,7 @@ TokenSnapshot AccessTokens::Find(const Asker& asker, const AccessTokenQuery& que
       !token->refresh_begun.exchange(true)) {
     RenewBehind(*token);
   }
+  uses_.Note(*token, now);
   return token;
 }
 
@@ -170,6 +172,7 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
     if (Meets(*grant, need, client->refresh, now) || (renewed && usable)) {
       CO_ASSIGN_OR_RETURN(TokenSnapshot token, Keep(*grant, selector, *client, key, ticket));
       CO_RETURN_IF_ERROR(CheckRelease(asker, *token));
+      uses_.Note(*token, now);
       co_return token;
     }
     if (renewed) {
@@ -190,6 +193,7 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
       if (!good_enough) co_return outcome;
       CO_ASSIGN_OR_RETURN(TokenSnapshot token, Keep(*grant, selector, *client, key, ticket));
       CO_RETURN_IF_ERROR(CheckRelease(asker, *token));
+      uses_.Note(*token, now);
       co_return token;
     }
     renewed = true;

@@ -14,6 +14,7 @@
 #include "base/task.h"
 #include "broker/asker.h"
 #include "broker/client.h"
+#include "broker/grant_uses.h"
 #include "broker/refresh.h"
 #include "broker/token_cache.h"
 #include "grants/grant_store.h"
@@ -87,6 +88,7 @@ class AccessTokens {
   Refresh& refresh_;
   Runtime& runtime_;
   const bool refresh_ahead_;
+  const GrantUses uses_;
   provider::SingleFlight<std::string, TokenSnapshot> credential_flights_;
 };
 

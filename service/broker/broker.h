@@ -55,6 +55,9 @@ class Broker final : public UseCases {
                               absl::Time deadline) override;
   StatusTask CheckStore() override;
 
+  // For the work that is done without a caller.
+  Refresh& refresh() { return refresh_; }
+
   // How many refreshes are under way: a drain waits for none.
   int refreshes_in_flight() const { return refresh_.in_flight(); }
 

@@ -20,9 +20,11 @@ namespace tokenbroker::broker {
 
 // When an access token is renewed.
 struct RefreshRules {
-  double fraction = 0.8;                     // of the lifetime, 0 to 1
-  double jitter = 0.05;                      // of the lifetime, either way; stable per grant
-  absl::Duration floor = absl::Seconds(30);  // never more often than this, unless expired
+  double fraction = 0.8;                        // of the lifetime, 0 to 1
+  double jitter = 0.05;                         // of the lifetime, either way; stable per grant
+  absl::Duration floor = absl::Seconds(30);     // never more often than this, unless expired
+  absl::Duration idle_after = absl::Hours(24);  // without use; then left to be refreshed on demand
+  std::optional<absl::Duration> refresh_token_idle_lifetime = {};  // at the provider
   absl::Duration request_timeout = absl::Seconds(30);
   absl::Duration lease = absl::Seconds(15);  // renewed while the provider is slow
 };

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "broker/dpop.h"
+#include "broker/grant_uses.h"
 #include "broker/lifetime.h"
 
 namespace tokenbroker::broker {
@@ -53,6 +54,8 @@ absl::StatusOr<TokenSnapshot> TakeSnapshot(const grants::Grant& grant,
   token->scopes = held.scopes.values();
   token->audience = selector.audience.empty() ? grant.audience : selector.audience;
   token->generation = grant.generation;
+  token->note_use_every = UseGranularity(client.refresh);
+  token->note_use_after = absl::ToUnixNanos(grant.last_used_at + token->note_use_every);
   return TokenSnapshot(std::move(token));
 }
 

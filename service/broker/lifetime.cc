@@ -18,6 +18,15 @@ double StableJitter(const std::string& grant_id) {
   return static_cast<double>(bits) / 2147483648.0 - 1.0;
 }
 
+// The part of a lifetime after which this grant is renewed.
+double ShareOf(const std::string& grant_id, const RefreshRules& rules) {
+  return std::clamp(rules.fraction + rules.jitter * StableJitter(grant_id), 0.0, 1.0);
+}
+
+absl::Time LastTokensAt(const grants::Grant& grant) {
+  return grant.last_refreshed_at.value_or(grant.created_at);
+}
+
 }  // namespace
 
 grants::AccessToken KeepAccessToken(oauth::TokenResponse& response, const oauth::Scopes& asked,
@@ -50,9 +59,26 @@ absl::Time EndOf(const grants::Grant& grant, const Client& client, absl::Time no
 absl::Time RefreshAfter(const std::string& grant_id, const grants::AccessToken& token,
                         const RefreshRules& rules) {
   const absl::Duration lifetime = token.expires_at - token.obtained_at;
-  const double share = rules.fraction + rules.jitter * StableJitter(grant_id);
-  const absl::Duration after = std::max(lifetime * std::clamp(share, 0.0, 1.0), rules.floor);
+  const absl::Duration after = std::max(lifetime * ShareOf(grant_id, rules), rules.floor);
   return std::min(token.obtained_at + after, token.expires_at);
+}
+
+std::optional<absl::Time> KeepAliveAt(const grants::Grant& grant, const RefreshRules& rules) {
+  if (!rules.refresh_token_idle_lifetime) return std::nullopt;
+  return LastTokensAt(grant) +
+         std::max(*rules.refresh_token_idle_lifetime * ShareOf(grant.id, rules), rules.floor);
+}
+
+absl::Time NextRefresh(const grants::Grant& grant, const RefreshRules& rules) {
+  const absl::Time earliest = LastTokensAt(grant) + rules.floor;
+  absl::Time next = earliest;
+  const auto own = grant.access_tokens.find(grants::TokenSelector{});
+  if (own != grant.access_tokens.end()) {
+    next =
+        std::max(RefreshAfter(grant.id, own->second, rules), own->second.obtained_at + rules.floor);
+  }
+  const auto keep_alive = KeepAliveAt(grant, rules);
+  return std::max(std::min(next, keep_alive.value_or(next)), earliest);
 }
 
 }  // namespace tokenbroker::broker

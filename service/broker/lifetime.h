@@ -1,6 +1,8 @@
 // How long things live: access tokens by the provider's word or the next best one, grants by ours.
 #pragma once
 
+#include <optional>
+
 #include "absl/time/time.h"
 #include "broker/client.h"
 #include "grants/grant.h"
@@ -27,5 +29,14 @@ absl::Time EndOf(const grants::Grant& grant, const Client& client, absl::Time no
 // that is the grant's own and stable, so that grants made together do not refresh together.
 absl::Time RefreshAfter(const std::string& grant_id, const grants::AccessToken& token,
                         const RefreshRules& rules);
+
+// By when the refresh token is to be used, lest the provider drops it for lying idle; nothing where
+// nobody said how long it may.
+std::optional<absl::Time> KeepAliveAt(const grants::Grant& grant, const RefreshRules& rules);
+
+// When the grant is to be refreshed without anybody asking for it: RefreshAfter of its own token,
+// or KeepAliveAt where that comes first, but never sooner than `floor` after its last tokens came,
+// however short they live.
+absl::Time NextRefresh(const grants::Grant& grant, const RefreshRules& rules);
 
 }  // namespace tokenbroker::broker

@@ -137,10 +137,8 @@ grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& resp
                       .refresh_token = std::move(response.refresh_token),
                       .dpop_key = grants::CopyOf(pending.dpop_key)};
   grants::AccessToken token = KeepAccessToken(response, grant.scopes, redemption.client, now);
-  if (grant.refresh_token) {
-    grant.next_refresh_at = RefreshAfter(grant.id, token, redemption.client.refresh);
-  }
   grant.access_tokens.emplace(grants::TokenSelector{}, std::move(token));
+  if (grant.refresh_token) grant.next_refresh_at = NextRefresh(grant, redemption.client.refresh);
   grant.ends_at = EndOf(grant, redemption.client, now);
   return grant;
 }

@@ -90,7 +90,10 @@ bool Meets(const grants::Grant& grant, const RefreshNeed& need, const RefreshRul
   if (!need.rejected_access_token.empty() && token.value == need.rejected_access_token) {
     return false;
   }
-  if (need.ahead_of_time) return now < RefreshAfter(grant.id, token, rules);
+  if (need.ahead_of_time) {
+    return need.selector == grants::TokenSelector{} ? now < NextRefresh(grant, rules)
+                                                    : now < RefreshAfter(grant.id, token, rules);
+  }
   if (IsGoodFor(token.obtained_at, token.expires_at, need.min_remaining_lifetime, now)) return true;
   const bool too_short_anyway = token.expires_at - token.obtained_at < need.min_remaining_lifetime;
   return too_short_anyway && now - token.obtained_at < rules.floor &&

@@ -27,6 +27,8 @@ using provider::Delivery;
 // How many selections of one grant are kept; the ones that ended longest ago go first.
 constexpr std::size_t kMaxTokensOfGrant = 16;
 
+constexpr absl::Duration kPauseAfterNonsense = absl::Minutes(1);
+
 // What one flight has in hand. Lives as long as the coroutine that made it.
 struct Flight {
   RefreshContext context;
@@ -237,10 +239,7 @@ Grant Merge(const Flight& flight, oauth::TokenResponse& response) {
         grant.access_tokens.begin(), grant.access_tokens.end(),
         [](const auto& a, const auto& b) { return a.second.expires_at < b.second.expires_at; }));
   }
-  const auto own = grant.access_tokens.find(grants::TokenSelector{});
-  if (own != grant.access_tokens.end()) {
-    grant.next_refresh_at = RefreshAfter(grant.id, own->second, flight.client->refresh);
-  }
+  grant.next_refresh_at = NextRefresh(grant, flight.client->refresh);
   if (!flight.need.ahead_of_time) grant.last_used_at = now;
   grant.ends_at = EndOf(grant, *flight.client, grant.last_used_at);
   return grant;
@@ -261,6 +260,11 @@ StatusTask RefuseAnswer(Flight& flight, oauth::TokenResponse response, absl::Sta
   if (response.refresh_token) {
     grant.refresh_token = std::move(response.refresh_token);
     grant.generation = flight.grant.generation + 1;
+    // The time in the record is past: a provider that answers nonsense is not asked again at once.
+    if (grant.next_refresh_at) {
+      const absl::Duration pause = std::max(flight.client->refresh.floor, kPauseAfterNonsense);
+      grant.next_refresh_at = flight.context.clock.Now() + pause;
+    }
   }
   absl::Status stored = co_await CommitUntilStored(flight, std::move(grant));
   if (!stored.ok()) co_return stored;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,7 +24,7 @@
 
 namespace tokenbroker::broker {
 
-// One access token as it is handed out. Immutable but for the flags.
+// One access token as it is handed out. Immutable but for what is mutable.
 struct CachedToken {
   std::string grant_id;  // empty for a token by client credentials
   std::string owner;     // the caller whose grant it is
@@ -44,6 +45,10 @@ struct CachedToken {
   mutable std::atomic<bool> refresh_begun = false;
   // Set by a lookup, for the cache's eviction.
   mutable std::atomic<bool> used = false;
+  // From when on (ns since 1970) the store is to be told that the grant is used, and how often. Not
+  // before the end of time for a token that is no grant's.
+  mutable std::atomic<std::int64_t> note_use_after = std::numeric_limits<std::int64_t>::max();
+  absl::Duration note_use_every = absl::InfiniteDuration();
 };
 
 using TokenSnapshot = std::shared_ptr<const CachedToken>;

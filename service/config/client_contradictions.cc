@@ -142,6 +142,12 @@ void CheckTimes(const v1::Client& client, const std::string& path, Faults& fault
     faults.Add(path + ".refresh",
                "fraction plus jitter must not be over 1, nor jitter over fraction");
   }
+  const std::string idle = path + ".refresh.refresh_token_idle_lifetime";
+  if (refresh.has_refresh_token_idle_lifetime() && !faults.Has(idle) &&
+      !faults.Has(path + ".refresh.floor") &&
+      ToDuration(refresh.refresh_token_idle_lifetime()) <= ToDuration(refresh.floor())) {
+    faults.Add(idle, "is over before floor allows another refresh; make floor shorter");
+  }
   if (client.max_age().nanos() != 0) {
     faults.Add(path + ".max_age", "must be whole seconds");
   }

@@ -88,6 +88,7 @@ absl::StatusOr<ParsedText> ParseText(std::string_view text, std::string_view nam
   CheckClientAuthentications(parsed.config, faults);
   CheckCallers(parsed.config, faults);
   CheckJwtIssuers(parsed.config, faults);
+  CheckRefresh(parsed.config, faults);
   CheckSecretSources(parsed.config, faults);
   CheckClientKeys(parsed.config, faults);
   CheckTokenFormats(parsed.config, faults);

@@ -19,6 +19,7 @@ void CheckClientAuthentications(const v1::Config& config, Faults& faults);
 void CheckCallers(const v1::Config& config, Faults& faults);
 void CheckJwtIssuers(const v1::Config& config, Faults& faults);
 void CheckTokenFormats(const v1::Config& config, Faults& faults);
+void CheckRefresh(const v1::Config& config, Faults& faults);
 void CheckSecretSources(const v1::Config& config, Faults& faults);
 void CheckClientKeys(const v1::Config& config, Faults& faults);
 

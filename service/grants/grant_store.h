@@ -140,8 +140,9 @@ class GrantStore {
   virtual StatusTask CreateGrant(Grant grant) = 0;
   // Errors: GRANT_UNKNOWN. Tombstones are found, with their state. `last_used_at` counts touches.
   virtual Task<Grant> FindGrant(std::string grant_id) = 0;
-  // Stores commit.grant in place of what is there, sets or removes its schedule entry
-  // (next_refresh_at) and releases the lease if told to.
+  // Stores commit.grant in place of what is there, and releases the lease if told to. With a new
+  // generation its schedule entry is set or removed (next_refresh_at); a commit that only marks the
+  // grant leaves the entry alone, so that a claim stays a claim.
   // Errors: GENERATION_CONFLICT (generation moved, or the grant has ended), LEASE_LOST,
   // GRANT_UNKNOWN; nothing is changed then.
   virtual StatusTask CommitGrant(GrantCommit commit) = 0;

@@ -153,6 +153,11 @@ broker::Client ClientOf(const config::v1::Client& client, const config::Secrets&
                   .jitter = client.refresh().jitter(),
                   .floor = ToDuration(client.refresh().floor()),
                   .request_timeout = ToDuration(provider.request_timeout())}};
+  made.refresh.idle_after = ToDuration(client.refresh().idle_after());
+  if (client.refresh().has_refresh_token_idle_lifetime()) {
+    made.refresh.refresh_token_idle_lifetime =
+        ToDuration(client.refresh().refresh_token_idle_lifetime());
+  }
   if (client.has_dpop()) {
     made.dpop_algorithm = jose::ParseAlgorithm(client.dpop().signing_algorithm());
   }

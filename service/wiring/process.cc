@@ -28,6 +28,7 @@
 #include "wiring/clients.h"
 #include "wiring/provider_options.h"
 #include "wiring/readiness.h"
+#include "wiring/scheduling.h"
 #include "wiring/stores.h"
 
 namespace tokenbroker::wiring {
@@ -129,6 +130,9 @@ struct Process::Parts {
   Providers providers;
   std::unique_ptr<broker::Clients> clients;
   std::unique_ptr<broker::Broker> broker;
+  std::unique_ptr<broker::Reaper> reaper;
+  std::unique_ptr<broker::Scheduler> scheduler;
+  std::unique_ptr<broker::Reconciler> reconciler;
   std::unique_ptr<callers::Authenticator> authenticator;
   std::unique_ptr<rpc::Gate> gate;
   std::unique_ptr<rpc::TokenBrokerService> service;
@@ -168,6 +172,16 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
                             .refresh_ahead = settings.refresh().scheduler().enabled(),
                             .limits = {.max_pending_per_caller = max_pending}});
 
+  parts.reaper =
+      std::make_unique<broker::Reaper>(*parts.clients, *parts.store, clock, parts.runtime,
+                                       parts.log, ReaperOptionsOf(settings.refresh()));
+  parts.scheduler = std::make_unique<broker::Scheduler>(
+      *parts.clients, *parts.store, clock, parts.runtime, parts.broker->refresh(), *parts.reaper,
+      SchedulerOptionsOf(settings));
+  parts.reconciler = std::make_unique<broker::Reconciler>(*parts.clients, *parts.store, clock,
+                                                          parts.runtime, *parts.reaper, parts.log,
+                                                          ReconcilerOptionsOf(settings.refresh()));
+
   const rpc::ServerOptions server_options = ServerOptionsOf(settings.server());
   ASSIGN_OR_RETURN(parts.authenticator, AuthenticatorOf(settings, parts.runtime, clock, parts.log));
   parts.gate = std::make_unique<rpc::Gate>(*parts.authenticator, CertificatesOf(server_options),
@@ -185,6 +199,10 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
       },
       kReadinessInterval);
   parts.runtime.Spawn(Readiness::Watch(std::move(readiness)));
+  if (settings.refresh().scheduler().enabled()) {
+    parts.scheduler->Start();
+    parts.reconciler->Start();
+  }
   parts.log.Write(telemetry::Level::kInfo, "listening", {{"address", parts.server->address()}});
   return process;
 }
@@ -194,9 +212,15 @@ void Process::Stop() {
   const absl::Duration grace = config::ToDuration(parts_->loaded.config.server().drain_grace());
   const absl::Time deadline = absl::Now() + grace;
   parts_->log.Write(telemetry::Level::kInfo, "stopping");
+  if (parts_->scheduler) parts_->scheduler->Stop();
+  if (parts_->reconciler) parts_->reconciler->Stop();
   if (parts_->server) parts_->server->Shutdown(grace);
   // A refresh whose answer is on its way, or not stored yet, is worth every second of the grace.
-  while (parts_->broker && parts_->broker->refreshes_in_flight() > 0 && absl::Now() < deadline) {
+  const auto busy = [&parts = *parts_] {
+    return (parts.broker && parts.broker->refreshes_in_flight() > 0) ||
+           (parts.scheduler && parts.scheduler->state().in_hand > 0);
+  };
+  while (busy() && absl::Now() < deadline) {
     absl::SleepFor(absl::Milliseconds(10));
   }
   parts_->runtime.Stop();

@@ -66,6 +66,19 @@ TEST_F(ScheduleContract, FollowsTheCommit) {
   EXPECT_THAT(Due(), IsEmpty());
 }
 
+TEST_F(ScheduleContract, KeepsAClaimThroughACommitThatOnlyMarksTheGrant) {
+  const Grant created = Scheduled("grant", Now());
+  EXPECT_THAT(Due(), UnorderedElementsAre("grant"));
+  const absl::Time hidden_until = Now() + kVisibility;
+  GrantCommit mark{.grant = created.Copy(), .expected_generation = created.generation};
+  mark.grant.intent = grants::RefreshIntent{.holder = "holder", .fence = 1, .sent_at = Now()};
+  ASSERT_OK(Run(store().CommitGrant(std::move(mark))));
+  EXPECT_THAT(Due(), IsEmpty());
+  ASSERT_OK(Run(store().PutBack("grant", hidden_until, Now() + absl::Seconds(1))));
+  Elapse(absl::Seconds(1));
+  EXPECT_THAT(Due(), UnorderedElementsAre("grant"));
+}
+
 TEST_F(ScheduleContract, ForgetsGrantsThatEnd) {
   Scheduled("grant", Now());
   ASSERT_OK(

@@ -101,7 +101,9 @@ absl::Status MemoryGrants::Commit(GrantCommit commit) {
   entry->grant.last_used_at = last_used_at;
   entry->last_change = change;
   index_.Add(entry->grant);
-  SetDue(*entry, entry->grant.next_refresh_at);
+  if (entry->grant.generation != commit.expected_generation) {
+    SetDue(*entry, entry->grant.next_refresh_at);
+  }
   SetGone(*entry, entry->grant.ends_at.value_or(absl::InfiniteFuture()));
   if (commit.lease && commit.release_lease) entry->lease.reset();
   return absl::OkStatus();

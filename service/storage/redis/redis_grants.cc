@@ -150,7 +150,7 @@ StatusTask RedisGrants::Commit(GrantCommit commit) {
            LifetimeOf(grant, parts_), DueTimeOf(grant), UnixMicroseconds(grant.last_used_at)})
           .Replicated());
   // A hint, in a cluster on another server: what is stored is stored without it.
-  AppendNoteDue(grant, parts_, calls);
+  if (grant.generation != commit.expected_generation) AppendNoteDue(grant, parts_, calls);
   const std::vector<absl::StatusOr<RedisReply>> results =
       co_await parts_.calls.MakeEach(AffinityOf(shard), std::move(calls));
   CO_RETURN_IF_ERROR(results.front().status());

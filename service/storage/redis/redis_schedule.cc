@@ -96,7 +96,10 @@ StatusTask RedisSchedule::MakeDue(RedisCall script, std::string grant_id, absl::
   calls.push_back(std::move(script));
   calls.push_back(RedisCall::Command(
       {"ZADD", parts_.keys.DueShards(), "LT", UnixMilliseconds(when), std::to_string(shard)}));
-  co_return (co_await parts_.calls.Make(AffinityOf(shard), std::move(calls))).status();
+  // The second is a hint, in a cluster on another server.
+  const std::vector<absl::StatusOr<RedisReply>> results =
+      co_await parts_.calls.MakeEach(AffinityOf(shard), std::move(calls));
+  co_return results.front().status();
 }
 
 Task<absl::Time> RedisSchedule::NextDue() {

@@ -18,6 +18,8 @@ namespace tokenbroker::broker {
 // Thread-safe. Answers the scripted results in order, then the default one.
 class FakeProvider final : public provider::Provider {
  public:
+  explicit FakeProvider(std::string name = "op") : name_(std::move(name)) {}
+
   using TokenAnswer = std::function<Task<oauth::TokenResponse>(const oauth::AuthorizationGrant&)>;
 
   const std::string& name() const override { return name_; }
@@ -188,7 +190,7 @@ class FakeProvider final : public provider::Provider {
     return "client_credentials";
   }
 
-  const std::string name_ = "op";
+  const std::string name_;
   const std::string issuer_ = "https://op.example";
   provider::ProviderRules rules_;
   mutable absl::Mutex mutex_;

@@ -86,9 +86,11 @@ std::vector<Case> ShapeCases() {
        "b.yaml:14:5: clients[0].redirect_uri: there is no such field; did you mean "
        "\"redirect_uris\"?"},
       {"UnknownFieldLikeNoOther", "refresh: {zzzzzz: 1}",
-       "b.yaml:1:11: refresh.zzzzzz: there is no such field; the fields are: scheduler"},
+       "b.yaml:1:11: refresh.zzzzzz: there is no such field; the fields are: scheduler, "
+       "reconciler, reaper"},
       {"MergeKey", "refresh: {<<: {}}",
-       "b.yaml:1:11: refresh.<<: there is no such field; the fields are: scheduler"},
+       "b.yaml:1:11: refresh.<<: there is no such field; the fields are: scheduler, "
+       "reconciler, reaper"},
       {"DuplicateKey", "refresh: {}\nrefresh: {}\n",
        "b.yaml:2:1: refresh: is given twice; keep one of them"},
       {"ListForMapping", "server: [a]",
@@ -420,6 +422,19 @@ std::vector<Case> ClientCases() {
       {"FractionAndJitter", With("scopes:", "refresh: {fraction: 0.9, jitter: 0.2}\n    scopes:"),
        "b.yaml:15:14: clients[0].refresh: fraction plus jitter must not be over 1, nor jitter over "
        "fraction"},
+      {"IdleLifetimeWithinTheFloor",
+       With("scopes:", "refresh: {floor: 1m, refresh_token_idle_lifetime: 30s}\n    scopes:"),
+       "b.yaml:15:55: clients[0].refresh.refresh_token_idle_lifetime: is over before floor allows "
+       "another refresh; make floor shorter"},
+      {"MoreInFlightOfOneProviderThanInAll",
+       "refresh: {scheduler: {max_in_flight: 5, max_in_flight_per_provider: 6}}",
+       "b.yaml:1:69: refresh.scheduler.max_in_flight_per_provider: is more than max_in_flight"},
+      {"RetriesThatGetShorter", "refresh: {scheduler: {first_retry: 10s, longest_retry: 5s}}",
+       "b.yaml:1:36: refresh.scheduler.first_retry: is longer than longest_retry"},
+      {"VisibilityShorterThanARefresh", Plus("refresh: {scheduler: {visibility_timeout: 10s}}\n"),
+       "b.yaml:21:43: refresh.scheduler.visibility_timeout: must be at least twice "
+       "providers[0].request_timeout, so that no other replica takes a grant whose refresh is "
+       "under way"},
       {"ProofsByASharedSecret", With("scopes:", "dpop: {signing_algorithm: HS256}\n    scopes:"),
        "b.yaml:15:31: clients[0].dpop.signing_algorithm: there is no signing algorithm "
        "\"HS256\"; did you mean \"ES256\"?"},

@@ -4,6 +4,7 @@
 -- ARGV  1 id, 2 expected generation, 3 generation, 4 sealed record, 5 name of this change,
 --       6 lease as it must be or '', 7 '1' to release it, 8 lifetime in ms or '',
 --       9 due time in ms or '', 10 last use in us
+-- The place in the schedule changes with the generation alone.
 -- Returns {'ok'} | {'unknown'} | {'conflict'} | {'lease_lost'}
 -- One script: the compare-and-set is what makes a refresh safe.
 local fields = redis.call('HMGET', KEYS[1], 'generation', 'state', 'change')
@@ -27,10 +28,12 @@ else
   redis.call('PEXPIRE', KEYS[1], ARGV[8])
 end
 redis.call('ZADD', KEYS[3], 'GT', ARGV[10], ARGV[1])
-if ARGV[9] == '' then
-  redis.call('ZREM', KEYS[4], ARGV[1])
-else
-  redis.call('ZADD', KEYS[4], ARGV[9], ARGV[1])
+if ARGV[3] ~= ARGV[2] then
+  if ARGV[9] == '' then
+    redis.call('ZREM', KEYS[4], ARGV[1])
+  else
+    redis.call('ZADD', KEYS[4], ARGV[9], ARGV[1])
+  end
 end
 if ARGV[6] ~= '' and ARGV[7] == '1' then
   redis.call('DEL', KEYS[2])
