@@ -173,14 +173,14 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
                             .limits = {.max_pending_per_caller = max_pending}});
 
   parts.reaper =
-      std::make_unique<broker::Reaper>(*parts.clients, *parts.store, clock, parts.runtime,
+      std::make_unique<broker::Reaper>(*parts.clients, *parts.store.grants, clock, parts.runtime,
                                        parts.log, ReaperOptionsOf(settings.refresh()));
   parts.scheduler = std::make_unique<broker::Scheduler>(
-      *parts.clients, *parts.store, clock, parts.runtime, parts.broker->refresh(), *parts.reaper,
-      SchedulerOptionsOf(settings));
-  parts.reconciler = std::make_unique<broker::Reconciler>(*parts.clients, *parts.store, clock,
-                                                          parts.runtime, *parts.reaper, parts.log,
-                                                          ReconcilerOptionsOf(settings.refresh()));
+      *parts.clients, *parts.store.grants, clock, parts.runtime, parts.broker->refresh(),
+      *parts.reaper, SchedulerOptionsOf(settings));
+  parts.reconciler = std::make_unique<broker::Reconciler>(
+      *parts.clients, *parts.store.grants, clock, parts.runtime, *parts.reaper, parts.log,
+      ReconcilerOptionsOf(settings.refresh()));
 
   const rpc::ServerOptions server_options = ServerOptionsOf(settings.server());
   ASSIGN_OR_RETURN(parts.authenticator, AuthenticatorOf(settings, parts.runtime, clock, parts.log));
