@@ -264,11 +264,12 @@ void EndpointLimit::Spend() {
 void EndpointLimit::Answered(const std::vector<std::pair<std::string, std::string>>& headers,
                              const std::optional<Limited>& limited) {
   const absl::Time now = clock_.Now();
-  const auto advertised = ReadAdvertisedLimit(headers, now);
+  const auto advertised =
+      options_.follow_headers ? ReadAdvertisedLimit(headers, now) : std::nullopt;
   std::optional<absl::Duration> cool_down;
   {
     const MutexLock lock(mutex_);
-    if (options_.follow_headers && advertised) advertised_ = advertised;
+    if (advertised) advertised_ = advertised;
     if (!limited) {
       limited_in_a_row_ = 0;
     } else {
@@ -279,7 +280,7 @@ void EndpointLimit::Answered(const std::vector<std::pair<std::string, std::strin
       if (limited->wait) cool_down = *limited->wait;
     }
     // Known beforehand, the others need not find out by an answer of their own.
-    const bool is_used_up = options_.follow_headers && advertised && advertised->remaining == 0;
+    const bool is_used_up = advertised && advertised->remaining == 0;
     if (!cool_down && is_used_up) cool_down = advertised->reset - now;
     if (cool_down && !BeginCoolDown(*cool_down, now)) cool_down.reset();
   }

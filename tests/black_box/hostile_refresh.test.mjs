@@ -170,7 +170,7 @@ describe('refreshing at a hostile provider', () => {
     await fails(renew(signIn), REJECTED);
     const { grant } = await signIn.rpc.GetGrant({ grant_id: signIn.grantId });
     assert.equal(grant.state, 'GRANT_STATE_ACTIVE');
-    // The provider is not asked again at once.
+    // R11, R12: a client that is refused is no fault of the grant, and the provider is not asked again at once.
     await eventually(() => renew(signIn), 'a refresh that works', 15000);
   });
 

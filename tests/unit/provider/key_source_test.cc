@@ -127,7 +127,7 @@ TEST_F(KeySourceTest, FetchesOnceMoreWhereASignatureDoesNotVerify) {
   EXPECT_OK(Verify(*source, TokenBy(other)));
 }
 
-// `jwks-unknown-kid-flood`
+// R19, `jwks-unknown-kid-flood`
 TEST_F(KeySourceTest, LimitsWhatForgedKeyIdsCost) {
   Publish({"a"});
   const auto source = Source();
@@ -167,7 +167,7 @@ TEST_F(KeySourceTest, CountsAttemptsAlsoWhereASetIsEmpty) {
   EXPECT_LE(Fetches(), 1 + 3);
 }
 
-// `jwks-failure-storm`
+// R19, `jwks-failure-storm`
 TEST_F(KeySourceTest, FailsFastWhileTheIssuerFails) {
   Publish(404, "");
   const auto source = Source();
@@ -196,7 +196,7 @@ TEST_F(KeySourceTest, FetchesOnceForAllWhoWait) {
   EXPECT_EQ(Fetches(), 1);
 }
 
-// `jwks-stale-serve`
+// R19, `jwks-stale-serve`
 TEST_F(KeySourceTest, UsesTheLastGoodKeysWhileTheIssuerFails) {
   Publish({"a"});
   const auto source = Source();
