@@ -7,6 +7,8 @@
 
 #include "contract/grant_store_contract.h"
 #include "contract/redis_harness.h"
+#include "net/redis_single.h"
+#include "storage/redis/redis_settings.h"
 
 namespace tokenbroker::testing {
 
@@ -22,6 +24,7 @@ using grants::GrantCommit;
 using grants::GrantState;
 using storage::RedisGrantStore;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::StartsWith;
@@ -362,6 +365,79 @@ TEST_F(RedisStore, SaysThatItIsAwayAndNeverThatNothingIsThere) {
     EXPECT_TRUE(RetryAfterOf(status).has_value()) << method;
   }
   harness().server().Start();
+}
+
+TEST_F(RedisStore, SaysThatAClusterIsAway) {
+  const Grant created = Created("grant");
+  storage::RedisStoreOptions options = harness().options();
+  // A server that is no cluster answers, and says so.
+  options.cluster =
+      RedisClusterOptions{.seeds = {{.host = "127.0.0.1", .port = harness().server().port()}}};
+  const grants::KeyRing ring = RingOf({"2026"});
+  RedisGrantStore store(runtime_, system_clock_, ring, options);
+  for (const auto& [method, status] : CallEverything(runtime_, store, created)) {
+    EXPECT_THAT(status, FailsWith(Reason::kStoreUnavailable)) << method;
+    EXPECT_TRUE(RetryAfterOf(status).has_value()) << method;
+  }
+}
+
+TEST_F(RedisStore, StartsNoRefreshWhereRedisHasTooFewReplicas) {
+  const Grant created = Created("grant");
+  Created("free");
+  const grants::Lease lease = Leased("grant", "holder");
+  harness().Ask({"CONFIG", "SET", "min-replicas-to-write", "1"});
+  GrantCommit commit = NextGeneration(created);
+  commit.lease = lease;
+  const absl::Status refused = Run(store().CommitGrant(std::move(commit)));
+  EXPECT_THAT(refused, FailsWith(Reason::kStoreUnavailable));
+  EXPECT_EQ(MetadataOf(refused)["redis_error"], "NOREPLICAS");
+  EXPECT_THAT(Run(store().AcquireLease("free", "holder", absl::Minutes(1))),
+              FailsWith(Reason::kStoreUnavailable));
+  harness().Ask({"CONFIG", "SET", "min-replicas-to-write", "0"});
+  EXPECT_EQ(Stored("grant").generation, 1u);
+}
+
+TEST_F(RedisStore, RefusesACallThatAClusterCouldNotMake) {
+  static constexpr storage::Script kScript{"return {'ok'}", "1a"};
+  storage::RedisCalls calls(
+      std::make_unique<SingleRedis>(
+          runtime_, system_clock_,
+          RedisPoolOptions{.redis = RedisHarness::PatientOptions(harness().server())},
+          std::nullopt),
+      absl::Seconds(1));
+  const auto run = [&](std::vector<std::string> keys) {
+    return Run(calls.Run(0, kScript, std::move(keys), {})).status();
+  };
+  EXPECT_OK(run({"tb:grant:{7}:a", "tb:lease:{7}:b"}));
+  const absl::Status refused = run({"tb:grant:{7}:a", "tb:grant:{8}:b"});
+  EXPECT_THAT(refused, FailsWith(Reason::kInternal));
+  EXPECT_EQ(MetadataOf(refused)["check"], "cross_slot");
+}
+
+TEST_F(RedisStore, WarnsOfSettingsThatRiskWhatIsStored) {
+  EXPECT_THAT(Run(harness().redis_store().CheckSettings()),
+              IsOkAndHolds(ElementsAre(StartsWith("nothing is written to disk"))));
+  harness().Ask({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  EXPECT_THAT(Run(harness().redis_store().CheckSettings()),
+              IsOkAndHolds(ElementsAre(StartsWith("maxmemory-policy is allkeys-lru"),
+                                       StartsWith("nothing is written to disk"))));
+  // A user who may not read the settings sees what INFO tells.
+  harness().Ask({"ACL", "SETUSER", "limited", "on", "nopass", "~*", "&*", "+@all", "-config"});
+  storage::RedisStoreOptions options = harness().options();
+  auto limited = std::make_shared<RedisOptions>(*options.redis);
+  limited->login = []() -> absl::StatusOr<RedisLogin> {
+    return RedisLogin{.username = "limited", .password = Secret("any")};
+  };
+  options.redis = limited;
+  const grants::KeyRing ring = RingOf({"2026"});
+  RedisGrantStore store(runtime_, system_clock_, ring, options);
+  EXPECT_THAT(Run(store.CheckSettings()),
+              IsOkAndHolds(ElementsAre(StartsWith("maxmemory-policy is allkeys-lru"),
+                                       StartsWith("appendonly is no"))));
+  harness().Ask({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
+  harness().Ask({"ACL", "DELUSER", "limited"});
+  EXPECT_THAT(storage::WarningsOf({.eviction = "noeviction", .append_only = true}), IsEmpty());
+  EXPECT_THAT(storage::WarningsOf({}), IsEmpty());
 }
 
 TEST_F(RedisStore, ComesUpWithoutRedisAndServesWhenItComesBack) {

@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/error.h"
 #include "contract/grant_store_contract.h"
 #include "grants/seal.h"
 #include "net/redis_connection.h"
@@ -51,6 +53,7 @@ class RedisHarness final : public GrantStoreHarness {
   grants::GrantStore& other_replica() override { return other_; }
   limits::LimitStore& limit_store() override { return store_; }
   limits::LimitStore& other_limit_store() override { return other_; }
+  storage::RedisGrantStore& redis_store() { return store_; }
   ManualClock& clock() override { return clock_; }
 
   // Redis has no clock that a test could move; so what is left of every key's life is cut instead,
@@ -77,9 +80,14 @@ class RedisHarness final : public GrantStoreHarness {
 
   // A command of the test's own, to the first server.
   RedisReply Ask(RedisCommand command) { return AskServer(0, std::move(command)); }
+  // Waits for a server that is coming back.
   RedisReply AskServer(std::size_t server, RedisCommand command) {
-    auto reply =
-        RunBlocking(runtime_, plain_[server]->Command(std::move(command), absl::InfiniteFuture()));
+    const absl::Time end = absl::Now() + absl::Minutes(1);
+    auto reply = RunBlocking(runtime_, plain_[server]->Command(command, absl::InfiniteFuture()));
+    while (HasReason(reply.status(), Reason::kStoreUnavailable) && absl::Now() < end) {
+      absl::SleepFor(absl::Milliseconds(20));
+      reply = RunBlocking(runtime_, plain_[server]->Command(command, absl::InfiniteFuture()));
+    }
     EXPECT_OK(reply);
     if (!reply.ok()) return {};
     EXPECT_EQ(reply->Error(), nullptr) << (reply->Error() ? reply->Error()->message : "");

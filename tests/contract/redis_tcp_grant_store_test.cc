@@ -1,4 +1,4 @@
-// The suite of every store, on Redis over TCP, with a password.
+// The suite of every store, on Redis over TCP, as an ACL user with no more rights than are needed.
 #include "contract/grant_store_contract.h"
 #include "contract/redis_harness.h"
 

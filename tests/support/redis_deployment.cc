@@ -15,6 +15,12 @@ std::string Local(const RedisServer& server) {
   return "127.0.0.1:" + std::to_string(server.port());
 }
 
+void Run(const std::string& command) {
+  if (std::system((command + " > /dev/null").c_str()) == 0) return;
+  std::fprintf(stderr, "failed: %s\n", command.c_str());
+  std::abort();
+}
+
 }  // namespace
 
 RedisDeployment OneServer(RedisServerOptions options) {
@@ -25,8 +31,13 @@ RedisDeployment OneServer(RedisServerOptions options) {
 }
 
 RedisDeployment OneServerOverTcp() {
-  RedisDeployment deployment = OneServer({.password = "open sesame"});
+  RedisDeployment deployment = OneServer(
+      {.arguments = {"--user", "broker", "on", ">sesame", "~tb:*", "&__redis__:invalidate",
+                     "+@read", "+@write", "+@scripting", "+@connection", "+@pubsub", "+client"}});
   deployment.redis = deployment.servers.front()->TcpOptions();
+  deployment.redis->login = []() -> absl::StatusOr<RedisLogin> {
+    return RedisLogin{.username = "broker", .password = Secret("sesame")};
+  };
   return deployment;
 }
 
@@ -56,6 +67,9 @@ RedisDeployment ServersWithSentinels() {
   deployment.sentinel = RedisSentinelOptions{.master_name = name};
   for (int i = 0; i < 3; ++i) {
     auto sentinel = std::make_unique<RedisServer>(RedisServerOptions{.sentinel = settings});
+    // They look every ten seconds otherwise.
+    Run("redis-cli -p " + std::to_string(sentinel->port()) +
+        " SENTINEL DEBUG info-period 200 publish-period 200");
     deployment.sentinel->sentinels.push_back(sentinel->TcpOptions());
     deployment.sentinels.push_back(std::move(sentinel));
   }
@@ -76,11 +90,7 @@ RedisDeployment ClusterOfSix() {
     }
     deployment.servers.push_back(std::move(server));
   }
-  create += " --cluster-replicas 1 --cluster-yes > /dev/null";
-  if (std::system(create.c_str()) != 0) {
-    std::fputs("redis-cli did not make the cluster\n", stderr);
-    std::abort();
-  }
+  Run(create + " --cluster-replicas 1 --cluster-yes");
   deployment.redis = std::make_shared<RedisOptions>();
   return deployment;
 }

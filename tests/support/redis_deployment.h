@@ -23,6 +23,7 @@ struct RedisDeployment {
 
 // One server; reached as `RedisServer::Options` and so on say.
 RedisDeployment OneServer(RedisServerOptions options = {});
+// As an ACL user with the rights that docs/operations.md asks for, and no more.
 RedisDeployment OneServerOverTcp();
 RedisDeployment OneServerOverTls();
 

@@ -364,6 +364,40 @@ TEST_F(RedisConnectionTest, SendsNothingToATlsPeerThatDoesNotProveItsName) {
   }
 }
 
+TEST_F(RedisConnectionTest, AsksForTheNameThatItIsTold) {
+  const TestAuthority authority;
+  RedisServer server({.tls_authority = &authority});
+  auto options = Patient(server.TlsOptions());
+  auto& endpoint = std::get<TcpEndpoint>(options->endpoint);
+  // The certificate is for localhost; the address alone is not in it.
+  endpoint.host = "127.0.0.1";
+  RedisConnection by_address(runtime_, clock_, std::make_shared<RedisOptions>(*options));
+  EXPECT_EQ(CauseOf(Ask(by_address, {"PING"}).status()), "tls");
+  endpoint.server_name = "localhost";
+  RedisConnection by_name(runtime_, clock_, options);
+  EXPECT_OK(Ask(by_name, {"PING"}));
+}
+
+TEST_F(RedisConnectionTest, ReadsItsCertificateAgainForEveryConnection) {
+  const TestAuthority authority;
+  const TestAuthority stranger;
+  const TempDir files;
+  RedisServer server({.tls_authority = &authority, .demand_client_certificate = true});
+  auto options = Patient(server.TlsOptions());
+  CertificateOptions client;
+  client.common_name = "redis client";
+  const auto write = [&](const TestAuthority& issuer) {
+    const PemPair pair = issuer.Issue(client);
+    return ClientCertificate{files.Write("client.pem", pair.certificate),
+                             files.Write("client.key", pair.key)};
+  };
+  std::get<TcpEndpoint>(options->endpoint).tls->client_certificate = write(stranger);
+  RedisConnection redis(runtime_, clock_, options);
+  EXPECT_THAT(Ask(redis, {"PING"}), FailsWith(Reason::kStoreUnavailable));
+  write(authority);
+  EXPECT_OK(AskUntilConnected(redis, {"PING"}));
+}
+
 TEST_F(RedisConnectionTest, SaysThatItsOwnTlsFilesCannotBeUsed) {
   TlsClientOptions tls;
   tls.ca_file = "/nonexistent/ca.pem";
