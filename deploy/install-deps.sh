@@ -1,27 +1,31 @@
 #!/bin/sh
 # Installs what Token Broker needs from Debian 12 or 13. Asks nothing; does nothing when all is there.
 #
-#   deploy/install-deps.sh            what building needs
-#   deploy/install-deps.sh --tests    and what the demo and the tests need besides
+#   deploy/install-deps.sh                 what building needs
+#   deploy/install-deps.sh --unit-tests    and what the unit tests need besides
+#   deploy/install-deps.sh --tests         and what the demo and all the tests need besides
 #
 # Works as root or through sudo. An existing node (any version from 18) is kept; Debian's is used otherwise.
 set -eu
 
 build="g++ cmake ninja-build ccache pkg-config ca-certificates git
-  libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libprotoc-dev grpc-proto
+  libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libprotoc-dev
   libabsl-dev libssl-dev libhiredis-dev libasio-dev libcurl4-openssl-dev libyaml-cpp-dev
   nlohmann-json3-dev libcpp-httplib-dev"
-tests="libgtest-dev libgmock-dev redis-server openssl curl python3 clang-format-19 clang-tidy-19
-  clang-19 libclang-rt-19-dev shellcheck chromium chromium-driver procps"
+unit_tests="libgtest-dev libgmock-dev redis-server"
+tests="$unit_tests openssl curl python3 clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev shellcheck
+  chromium chromium-driver procps"
 
 wanted=$build
-if [ "${1:-}" = --tests ]; then
+if [ "${1:-}" = --unit-tests ]; then
+  wanted="$build $unit_tests"
+elif [ "${1:-}" = --tests ]; then
   wanted="$build $tests"
   # Debian 13 has it, and 12 with backports; its tests are skipped elsewhere.
   apt-cache policy valkey-server 2>/dev/null | grep -q 'Candidate: [0-9]' && wanted="$wanted valkey-server"
   command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
 elif [ $# -gt 0 ]; then
-  echo "usage: $0 [--tests]" >&2
+  echo "usage: $0 [--unit-tests | --tests]" >&2
   exit 2
 fi
 
