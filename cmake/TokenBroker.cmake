@@ -22,8 +22,8 @@ function(tokenbroker_library name)
   target_link_libraries(tokenbroker_${name} PUBLIC ${ARG_DEPS} PRIVATE tokenbroker_warnings)
 endfunction()
 
-# What the sanitizers' presets build, and no more: asan the unit tests, tsan those of classes that
-# threads share (label `concurrent`).
+# Tests are built when asked for, not with `all`: unit_tests has those labelled `unit`, which preset
+# asan runs too, concurrent_tests those of classes that threads share (`concurrent`), for tsan.
 add_custom_target(unit_tests)
 add_custom_target(concurrent_tests)
 
@@ -38,7 +38,7 @@ function(tokenbroker_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
-  add_executable(${name} ${ARG_SOURCES})
+  add_executable(${name} EXCLUDE_FROM_ALL ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock tokenbroker_warnings)
   if(NOT ARG_NO_MAIN)

@@ -7,19 +7,18 @@
 #
 # UPDATE_CONFORMANCE=1 tests/run.sh unit black_box writes docs/conformance.md from what the tests say.
 #
-# Unless named, asan covers the parsers alone and tsan is left out: both over the whole tree take more than half an
-# hour on two cores when nothing is cached. `tests/run.sh asan tsan` is everything.
-#
-# Sections: lint unit black_box browser asan (every unit test under AddressSanitizer) tsan (classes that threads
-# share, under ThreadSanitizer) helm (the chart) demo chaos (half a minute of it, docs/chaos.md); and, only when
-# named, fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway). Ends with one line,
-# `N passed, N failed`, and with a status that is not 0 when anything failed.
+# Sections: lint, package (what `cmake --install` puts is enough for a caller; the benchmarks run), black_box, browser,
+# asan (every unit test under AddressSanitizer and UndefinedBehaviorSanitizer), tsan (classes that threads share,
+# under ThreadSanitizer), helm (the chart), demo, chaos (half a minute of it, docs/chaos.md).
+# Only when named: unit (every unit test as released, which is quicker to have than asan), tidy (clang-tidy),
+# fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway).
+# Ends with one line, `N passed, N failed`, and with a status that is not 0 when anything failed.
 # shellcheck disable=SC2317  # functions are called through `timed`
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-ALL="lint unit black_box browser asan tsan helm demo chaos"
-NAMED="fuzz"
+ALL="lint package black_box browser asan tsan helm demo chaos"
+NAMED="unit tidy fuzz"
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 
 sections=
@@ -30,7 +29,6 @@ for argument in "$@"; do
     *) files="$files tests/black_box/$argument.test.mjs" ;;
   esac
 done
-named=$sections
 [ -n "$sections" ] || sections=${files:+black_box}
 [ -n "$sections" ] || sections=$ALL
 
@@ -49,13 +47,23 @@ count() {
   failed=$((failed + $2))
 }
 
-# timed TITLE COMMAND...: runs a part and says how long it took.
+# cpu_seconds: what everything that this script ran and waited for has used so far, in `cpu`.
+cpu_seconds() {
+  times >"$reports/times"
+  cpu=$(awk 'END {split($1 "m" $2, t, /[ms]+/); printf "%d", t[1] * 60 + t[2] + t[3] * 60 + t[4]}' "$reports/times")
+}
+
+# timed TITLE COMMAND...: runs a part and says how long it took, and how much of the processors.
 timed() {
-  local title=$1 began=$SECONDS status=0
+  local title=$1 began=$SECONDS cpu cpu_before status=0
   shift
   headline "$title"
+  cpu_seconds
+  cpu_before=$cpu
   "$@" || status=$?
-  printf -- '--- %s: %d s%s\n' "$title" $((SECONDS - began)) "$([ $status -eq 0 ] || echo ', FAILED')"
+  cpu_seconds
+  printf -- '--- %s: %d s, %d s of CPU%s\n' "$title" $((SECONDS - began)) $((cpu - cpu_before)) \
+    "$(case $status in 0) ;; 77) echo ', skipped' ;; *) echo ', FAILED' ;; esac)"
   return "$status"
 }
 
@@ -66,9 +74,11 @@ must() {
   finish
 }
 
-# check TITLE COMMAND...: a part that counts as one test.
+# check TITLE COMMAND...: a part that counts as one test; as none where it says by 77 that it was skipped.
 check() {
-  if timed "$@"; then count 1 0; else count 0 1; fi
+  local status=0
+  timed "$@" || status=$?
+  case $status in 0) count 1 0 ;; 77) ;; *) count 0 1 ;; esac
 }
 
 finish() {
@@ -127,6 +137,18 @@ lint() {
   return "$status"
 }
 
+# tidy: clang-tidy over what differs from the branch main, or over everything with TIDY=all. What a header changes is
+# looked at where the header's own .cc is. Clang does not tell Asio by itself that it has coroutines.
+tidy() {
+  local files='(service|client|tests)/.*'
+  if [ "${TIDY:-}" != all ]; then
+    files=$(git diff --name-only --diff-filter=d "$(git merge-base HEAD main)" -- '*.cc' | paste -sd '|')
+    [ -n "$files" ] || { echo "no .cc differs from main"; return; }
+  fi
+  run-clang-tidy-19 -quiet -p build/release -extra-arg=-Wno-unknown-warning-option \
+    -extra-arg=-DASIO_HAS_CO_AWAIT=1 -extra-arg=-DASIO_HAS_STD_COROUTINE=1 "^$PWD/($files)\$"
+}
+
 black_box() {
   export TEST_RECORD=$reports/record
   mkdir -p "$TEST_RECORD"
@@ -135,12 +157,14 @@ black_box() {
 }
 
 browser() { node_tests tests/browser/*.test.mjs; }
+
 # Compares docs/conformance.md with what the tests say, or writes it anew.
 conformance() {
-  local mode=--check
+  local mode=--check preset=asan
   [ -z "${UPDATE_CONFORMANCE:-}" ] || mode=
+  ! wants unit || preset=release
   # shellcheck disable=SC2086  # one word or none
-  node tests/black_box/conformance.mjs $mode "$reports/tap" "$reports/gtest-release"
+  node tests/black_box/conformance.mjs $mode "$reports/tap" "$reports/gtest-$preset"
 }
 
 leaks() { node tests/black_box/check_leaks.mjs "$TEST_RECORD"; }
@@ -159,30 +183,30 @@ chaos() { SEED=${SEED:-1} SECONDS_TO_RUN=25 GRANTS=300 CALLERS=12 STREAMS=40 tes
 must "packages from Debian" deploy/install-deps.sh --tests
 if wants black_box || wants browser || wants chaos; then must "packages from npm" npm_packages; fi
 wants lint && check "lint" lint
-if wants unit || wants black_box || wants browser || wants demo || wants chaos; then
+if wants unit; then
+  must "release build" build release all unit_tests
+elif wants package || wants black_box || wants browser || wants tidy || wants demo || wants chaos; then
   must "release build" build release
 elif wants helm; then
   must "release build" build release token-broker
 fi
-wants unit && timed "unit tests" ctest_of release
+wants tidy && check "clang-tidy" tidy
+wants unit && timed "unit tests" ctest_of release -L unit
+wants package && timed "the installed package, and the benchmarks" ctest_of release -LE unit
+if wants asan; then
+  must "asan build" build asan unit_tests
+  timed "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" ctest_of asan
+fi
+if wants tsan; then
+  must "tsan build" build tsan concurrent_tests
+  timed "core classes under ThreadSanitizer" ctest_of tsan
+fi
 if wants black_box; then
   timed "end-to-end tests" black_box
   [ -n "$files" ] || check "docs/conformance.md says what the tests say" conformance
   check "no secret in anything the broker printed" leaks
 fi
 wants browser && timed "a browser on the sample application" browser
-if wants asan && [ -z "$named" ]; then
-  must "asan build" build asan base_test config_test grants_test oauth_test telemetry_test
-  timed "parsers under AddressSanitizer and UndefinedBehaviorSanitizer" \
-    ctest_of asan -R '^(base|config|grants|oauth|telemetry)_test$'
-elif wants asan; then
-  must "asan build" build asan unit_tests
-  timed "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer" ctest_of asan
-fi
-if wants tsan && [ -n "$named" ]; then
-  must "tsan build" build tsan concurrent_tests
-  timed "core classes under ThreadSanitizer" ctest_of tsan
-fi
 skip_helm=
 if wants helm; then
   must "tools for the Helm chart" helm_tools

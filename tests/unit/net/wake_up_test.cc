@@ -27,9 +27,9 @@ class WakingUp : public ::testing::Test {
  protected:
   ~WakingUp() override { runtime_.Stop(); }
 
+  Runtime runtime_{2};  // outlives the WakeUp that told_ may still hold
   Promise told_;
   std::promise<bool> done_;
-  Runtime runtime_{2};
 };
 
 TEST_F(WakingUp, EndsAWaitFromAnotherThread) {
