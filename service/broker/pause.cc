@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "asio/experimental/as_tuple.hpp"
+#include "asio/error_code.hpp"
+#include "asio/redirect_error.hpp"
 #include "asio/steady_timer.hpp"
 #include "asio/this_coro.hpp"
 #include "asio/use_awaitable.hpp"
@@ -13,8 +14,8 @@ namespace tokenbroker::broker {
 asio::awaitable<void> Pause(absl::Duration duration) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   timer.expires_after(absl::ToChronoNanoseconds(duration));
-  constexpr auto kErrorsAsValues = asio::experimental::as_tuple(asio::use_awaitable);
-  co_await timer.async_wait(kErrorsAsValues);
+  asio::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 absl::Duration Backoff::Next() {

@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "asio/experimental/as_tuple.hpp"
+#include "asio/error_code.hpp"
+#include "asio/redirect_error.hpp"
 #include "asio/steady_timer.hpp"
 #include "asio/this_coro.hpp"
 #include "asio/use_awaitable.hpp"
@@ -53,7 +54,8 @@ HttpRequest GetRequest(const std::string& url) {
 asio::awaitable<void> Pause(absl::Duration pause) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   timer.expires_after(absl::ToChronoNanoseconds(pause));
-  co_await timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  asio::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 #include <array>
 #include <cmath>
 
-#include "asio/experimental/as_tuple.hpp"
+#include "asio/error_code.hpp"
+#include "asio/redirect_error.hpp"
 #include "asio/steady_timer.hpp"
 #include "asio/this_coro.hpp"
 #include "asio/use_awaitable.hpp"
@@ -42,8 +43,8 @@ int SliceOf(const RateOptions& options) {
 asio::awaitable<void> Pause(absl::Duration duration) {
   asio::steady_timer timer(co_await asio::this_coro::executor);
   timer.expires_after(absl::ToChronoNanoseconds(duration));
-  constexpr auto kErrorsAsValues = asio::experimental::as_tuple(asio::use_awaitable);
-  co_await timer.async_wait(kErrorsAsValues);
+  asio::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 }  // namespace

@@ -6,7 +6,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "asio/experimental/as_tuple.hpp"
+#include "asio/error_code.hpp"
+#include "asio/redirect_error.hpp"
 #include "asio/steady_timer.hpp"
 #include "asio/use_awaitable.hpp"
 #include "base/error.h"
@@ -21,7 +22,8 @@ Task<std::string> Answer() { co_return std::string("42"); }
 StatusTask WaitForEver(std::shared_ptr<internal::BlockingResult<bool>> started) {
   asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::hours(1));
   started->Set(true);
-  const auto [error] = co_await timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  asio::error_code error;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
   co_return error ? Error(Reason::kCancelled) : absl::OkStatus();
 }
 
