@@ -82,6 +82,13 @@ void CheckClient(const v1::Client& client, const std::string& path, const v1::Pr
   }
 }
 
+// The other half of an algorithm confusion: what is published would sign.
+bool LooksLikeAKey(std::string_view secret) {
+  const auto has = [&](std::string_view text) { return secret.find(text) != secret.npos; };
+  return has("-----BEGIN ") || has("\"kty\"") || secret.starts_with("ssh-") ||
+         secret.starts_with("ecdsa-sha2-");
+}
+
 void CheckSharedSecrets(const v1::Client& client, const std::string& path, const Secrets& secrets,
                         Faults& faults) {
   const std::size_t wanted = std::max(SecretBytes(client.id_token_signed_response_alg()),
@@ -93,9 +100,10 @@ void CheckSharedSecrets(const v1::Client& client, const std::string& path, const
       faults.Add(path + ".authentication", "a secret that verifies signatures must have " +
                                                std::to_string(wanted) +
                                                " bytes at least (RFC 7518 section 3.2)");
-    } else if (secret.Reveal().find("-----BEGIN ") != std::string_view::npos) {
+    } else if (LooksLikeAKey(secret.Reveal())) {
       faults.Add(path + ".authentication",
-                 "a PEM key is no secret to verify signatures with: others may know it");
+                 "a PEM, JWK or SSH key is no secret to verify signatures with: others may know "
+                 "it");
     }
   }
 }

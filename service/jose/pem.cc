@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "jose/openssl.h"
+#include "jose/roca.h"
 
 namespace tokenbroker::jose {
 namespace {
@@ -24,6 +25,11 @@ absl::StatusOr<PublicKey> ParsePrivatePem(const Secret& pem) {
   if (!pkey) {
     return ErrorWithMessage(Reason::kInvalidRequest,
                             "The private key is not an unencrypted PEM private key.");
+  }
+  if (HasRocaFingerprint(pkey.get())) {
+    return ErrorWithMessage(Reason::kInvalidRequest,
+                            "The private key has the ROCA weakness (CVE-2017-15361): others can "
+                            "compute it from its public half. Make another.");
   }
   std::optional<PublicKey> key = Classify(std::move(pkey));
   if (!key) return UnfitPrivateKey();

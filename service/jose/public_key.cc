@@ -11,6 +11,7 @@
 #include "base/sha256.h"
 #include "base/status_macros.h"
 #include "jose/openssl.h"
+#include "jose/roca.h"
 
 namespace tokenbroker::jose {
 namespace {
@@ -92,6 +93,9 @@ absl::StatusOr<PublicKey> ParseRsa(const Json& jwk) {
   const BignumPtr e = ToBignum(exponent);
   if (!n || !e) return Fault("The RSA key is not usable.");
   RETURN_IF_ERROR(CheckRsaNumbers(n.get(), e.get()));
+  if (HasRocaFingerprint(n.get())) {
+    return Fault("The RSA modulus has the ROCA weakness (CVE-2017-15361).");
+  }
   const ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
   if (!builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
@@ -210,6 +214,7 @@ std::optional<PublicKey> Classify(std::shared_ptr<EVP_PKEY> key) {
   if (EVP_PKEY_is_a(key.get(), "RSA") == 1) {
     const int bits = EVP_PKEY_get_bits(key.get());
     if (bits < kMinRsaBits || bits > kMaxRsaBits) return std::nullopt;
+    if (HasRocaFingerprint(key.get())) return std::nullopt;
     return PublicKey{KeyType::kRsa, std::nullopt, std::move(key)};
   }
   if (EVP_PKEY_is_a(key.get(), "EC") == 1) {

@@ -34,11 +34,20 @@ absl::Status CheckMembers(const Json& answer, const ExpectedToken& expected, abs
   return expires_at && *expires_at <= now ? ResponseInvalid("TOKEN_EXPIRED") : absl::OkStatus();
 }
 
+// The words that end a grant or deny a user something mean neither here: the request was the
+// broker's own.
+absl::Status Refusal(const HttpAnswer& answer, absl::Time now) {
+  absl::Status error = AnswerError(answer, now);
+  const bool is_of_a_grant = HasReason(error, Reason::kReauthorizationRequired) ||
+                             HasReason(error, Reason::kProviderDenied);
+  return is_of_a_grant ? ResponseInvalid("ERROR_UNEXPECTED", MetadataOf(error)) : error;
+}
+
 }  // namespace
 
 absl::Status CheckIntrospection(const HttpAnswer& answer, const ExpectedToken& expected,
                                 absl::Time now) {
-  if (answer.status != 200) return AnswerError(answer, now);
+  if (answer.status != 200) return Refusal(answer, now);
   if (!IsJsonContentType(answer.content_type)) return ResponseInvalid("CONTENT_TYPE_UNSUPPORTED");
   const auto json = ParseJsonObject(answer.body);
   if (!json.ok()) return ResponseInvalid("JSON_MALFORMED");

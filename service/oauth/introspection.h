@@ -18,10 +18,11 @@ struct ExpectedToken {
 
 // Checks an answer of the introspection endpoint: the token is active, has not expired, and is the
 // expected one's as far as the answer says whose it is (`iss`, `client_id`, `sub`).
-// Errors: for an answer that is no 200, those of AnswerError; else PROVIDER_RESPONSE_INVALID with
-// metadata `check`: CONTENT_TYPE_UNSUPPORTED, JSON_MALFORMED, TOKEN_INACTIVE, ISSUER_MISMATCH,
-// CLIENT_MISMATCH, SUBJECT_MISMATCH, TOKEN_EXPIRED, CLAIM_MISSING or CLAIM_MALFORMED (metadata
-// `claim`). Pure and thread-safe.
+// Errors: for an answer that is no 200, those of AnswerError, except that no word of the provider's
+// makes it REAUTHORIZATION_REQUIRED or PROVIDER_DENIED: the grant is not what was asked about. Else
+// PROVIDER_RESPONSE_INVALID with metadata `check`: ERROR_UNEXPECTED, CONTENT_TYPE_UNSUPPORTED,
+// JSON_MALFORMED, TOKEN_INACTIVE, ISSUER_MISMATCH, CLIENT_MISMATCH, SUBJECT_MISMATCH,
+// TOKEN_EXPIRED, CLAIM_MISSING or CLAIM_MALFORMED (metadata `claim`). Pure and thread-safe.
 absl::Status CheckIntrospection(const HttpAnswer& answer, const ExpectedToken& expected,
                                 absl::Time now);
 

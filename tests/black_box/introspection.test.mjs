@@ -103,6 +103,15 @@ describe('introspection', () => {
     await fails(at.run('code'), REJECTED);
   });
 
+  it('int-error-of-a-grant: the user need not sign in again for it', async () => {
+    const at = world.newCase();
+    await at.run('code');
+    const { access_token: first } = await at.token();
+    at.op.next('introspection', status(400, '{"error":"invalid_grant"}'));
+    await fails(at.token({ rejected_access_token: first }), PROTO('ERROR_UNEXPECTED'));
+    await at.token({ rejected_access_token: first });
+  });
+
   it('int-no-endpoint: the code is not spent', async () => {
     const at = world.newCase();
     at.op.always('discovery', { json: ({ introspection_endpoint: _, ...rest }) => rest });

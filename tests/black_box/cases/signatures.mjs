@@ -219,7 +219,7 @@ const KEYS = [
   { id: 'jwk-weak-rsa/65536', reason: KEY, jwks: (jwk) => [{ ...jwk, n: Buffer.alloc(8192, 0xff).toString('base64url') }] },
   { id: 'jwk-weak-rsa/huge-exponent', reason: KEY, jwks: (jwk) => [{ ...jwk, e: jwk.n }] },
   { id: 'jwk-private', reason: KEY, jwks: (jwk) => [{ ...jwk, d: 'AQAB' }] },
-  { id: 'jwk-roca', bothTokens: true, idToken: (plan) => { plan.key = rocaKey(); }, jwks: (jwk) => [publicJwk(rocaKey(), { kid: jwk.kid })] },
+  { id: 'jwk-roca', reason: KEY, idToken: (plan) => { plan.key = rocaKey(); }, jwks: (jwk) => [publicJwk(rocaKey(), { kid: jwk.kid })] },
   {
     id: 'jwk-ec-short-coordinate',
     settings: { alg: 'ES256' },

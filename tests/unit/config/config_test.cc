@@ -249,8 +249,8 @@ clients:
   EXPECT_THAT(message,
               HasSubstr(":6:21: clients[0].authentication: a secret that verifies "
                         "signatures must have 32 bytes at least (RFC 7518 section 3.2)\n"));
-  EXPECT_THAT(message, HasSubstr(":6:21: clients[0].authentication: a PEM key is no secret to "
-                                 "verify signatures with: others may know it\n"));
+  EXPECT_THAT(message, HasSubstr(":6:21: clients[0].authentication: a PEM, JWK or SSH key is no "
+                                 "secret to verify signatures with: others may know it\n"));
   EXPECT_THAT(message, HasSubstr(":11:25: clients[0].id_token_encryption.keys[0].private_key: "));
   EXPECT_THAT(message, Not(HasSubstr("AAAA")));
 }

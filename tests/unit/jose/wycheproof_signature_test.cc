@@ -37,7 +37,6 @@ const Differences& JwkDifferences() {
       {1,
        "a set that mixes HMAC with public keys: secrets never come from a set here, the test's "
        "HMAC key is the client's own"},
-      {7, "a modulus with the ROCA weakness: not looked for"},
   };
   return differences;
 }

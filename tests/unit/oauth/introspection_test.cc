@@ -68,5 +68,14 @@ TEST(Introspection, SaysNothingWithoutA200) {
   EXPECT_THAT(Check("", 204), FailsWith(Reason::kProviderResponseInvalid));
 }
 
+TEST(Introspection, SaysNothingOfTheGrantByAnError) {
+  for (const char* word : {"invalid_grant", "access_denied", "login_required"}) {
+    const absl::Status status = Check(R"({"error":")" + std::string(word) + R"("})", 400);
+    EXPECT_THAT(status, FailsWith(Reason::kProviderResponseInvalid)) << word;
+    EXPECT_EQ(MetadataOf(status)["check"], "ERROR_UNEXPECTED") << word;
+    EXPECT_EQ(MetadataOf(status)["error"], word);
+  }
+}
+
 }  // namespace
 }  // namespace tokenbroker::oauth
