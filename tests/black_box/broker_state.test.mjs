@@ -83,12 +83,12 @@ describe('one provider that hangs', () => {
   });
   after(() => world?.stop());
 
-  it('st-hang-isolation: a thousand sign-ins pile up at one, and another\'s take no longer', async () => {
+  it('st-hang-isolation: two thousand sign-ins pile up at one, and another\'s take no longer', async () => {
     const [stuck, fine] = [world.newCase(), world.newCase()];
     await fine.run('code id_token');
     await stuck.run('code id_token');
     stuck.op.always('token', { response: () => ({ hang: true }) });
-    const begun = await Promise.all(Array.from({ length: 1000 }, async () => {
+    const begun = await Promise.all(Array.from({ length: 2000 }, async () => {
       const one = stuck.another();
       await one.begin('code');
       return one;

@@ -230,6 +230,37 @@ describe('authorization responses', () => {
     assert.equal(seen.size, 4000);
   });
 
+  // Core section 4: the application receives `iss`, `login_hint` and `target_link_uri`, and asks for a
+  // sign-in of a client of its own. What an attacker put there gets no further than this.
+  it('cb-third-party-initiated: an issuer that is not configured cannot be named, and nothing is fetched', async () => {
+    const signIn = world.hostile.newCase();
+    const evil = world.hostile.server.tenant('uninvited');
+    for (const name of [evil.issuer, `${evil.issuer}/`, 'uninvited']) {
+      const call = signIn.rpc.CreateAuthorizationUrl({ client: name, redirect_uri: signIn.redirectUri });
+      await fails(call, { code: 'NOT_FOUND', reason: 'CLIENT_UNKNOWN' });
+    }
+    await fails(signIn.begin('code', { redirect_uri: `${evil.issuer}/target` }), ARG(['REDIRECT_URI_NOT_REGISTERED', 'INVALID_REQUEST']));
+    assert.deepEqual([evil.log, signIn.op.log], [[], []], 'no provider heard of it');
+    await fails(signIn.begin('code', { extra_parameters: { iss: evil.issuer } }), ARG('PARAMETER_RESERVED'));
+    assert.deepEqual(evil.log, []);
+  });
+
+  it('cb-third-party-initiated: scopes beyond the client\'s are refused, and nothing is fetched', async () => {
+    const signIn = world.hostile.newCase();
+    for (const scopes of [['openid', 'admin'], ['openid', 'read', 'everything']]) {
+      const call = signIn.begin('code', { scopes, login_hint: 'victim' });
+      await fails(call, ARG('SCOPE_NOT_ALLOWED'));
+    }
+    assert.deepEqual(signIn.op.log, []);
+  });
+
+  it('cb-third-party-initiated: a known issuer\'s client signs the user in', async () => {
+    const signIn = world.hostile.newCase();
+    await signIn.begin('code id_token', { login_hint: 'user-1' });
+    assert.equal(new URL(signIn.begun.authorization_url).searchParams.get('login_hint'), 'user-1');
+    assert.ok((await signIn.submit(signIn.authorize())).grant.grant_id);
+  });
+
   it('a redirect URI that is not registered is refused', async () => {
     const signIn = world.hostile.newCase();
     for (const uri of [`${signIn.redirectUri}/`, `${signIn.redirectUri}?x`, `${signIn.redirectUri}#x`, 'https://evil.example.org/']) {

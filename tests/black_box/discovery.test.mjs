@@ -126,9 +126,9 @@ describe('discovery', () => {
     return assert.equal(error.code, 'INVALID_ARGUMENT');
   });
 
-  it('jwks-single-flight: fifty sign-ins at a cold start, one fetch', async () => {
+  it('jwks-single-flight: two hundred sign-ins at a cold start, one fetch', async () => {
     const signIn = world.newCase({ alg: 'ES256' });
-    const begun = await Promise.all(Array.from({ length: 50 }, () => signIn.rpc.CreateAuthorizationUrl({
+    const begun = await Promise.all(Array.from({ length: 200 }, () => signIn.rpc.CreateAuthorizationUrl({
       client: signIn.client, redirect_uri: signIn.redirectUri, response_type: 'code id_token', response_mode: 'form_post',
     })));
     assert.equal(signIn.count('discovery'), 1);
@@ -179,9 +179,13 @@ describe('discovery', () => {
     const signIn = world.newCase();
     await signIn.run('code id_token');
     const began = Date.now();
-    for (let i = 0; i < 100; ++i) {
-      signIn.op.next('authorize', { idToken: (plan) => { plan.header.kid = `forged-${i}`; } });
-      await fails(signIn.run('code id_token'), ARG('KEY_NOT_FOUND'));
+    for (let round = 0; round < 20; ++round) {
+      await Promise.all(Array.from({ length: 50 }, async (_, i) => {
+        const one = signIn.another();
+        await one.begin('code id_token');
+        one.op.next('authorize', { idToken: (plan) => { plan.header.kid = `forged-${round}-${i}`; } });
+        await fails(one.submit(one.authorize()), ARG('KEY_NOT_FOUND'));
+      }));
     }
     // The configuration here allows five at once and one more a second.
     const allowed = 1 + 5 + Math.ceil((Date.now() - began) / 1000);
@@ -207,6 +211,22 @@ describe('discovery', () => {
     assert.equal(signIn.count('token'), 0);
     signIn.op.tweaks.clear();
     await eventually(() => signIn.run('code id_token'), 'the keys are tried again', 35000);
+  });
+
+  it('jwks-failure-storm: two hundred sign-ins wait for keys that do not come, and a few requests are made', async () => {
+    const [signIn, other] = [world.newCase(), world.newCase()];
+    await other.run('code id_token');
+    signIn.op.always('jwks', { response: () => ({ hang: true }) });
+    const begun = await Promise.all(Array.from({ length: 200 }, async () => {
+      const one = signIn.another();
+      await one.begin('code id_token');
+      return one;
+    }));
+    const outcomes = begun.map((one) => one.submit(one.authorize()).then(() => 'OK', (error) => error.code));
+    await other.another().run('code id_token');
+    for (const code of await Promise.all(outcomes)) assert.ok(['UNAVAILABLE', 'DEADLINE_EXCEEDED'].includes(code), code);
+    assert.ok(signIn.count('jwks') <= 10, `${signIn.count('jwks')} requests for keys`);
+    assert.equal(signIn.count('token'), 0);
   });
 
   it('jwks-oversize: 10,000 keys', async () => {

@@ -69,6 +69,7 @@ describe('the token endpoint', () => {
 
   for (const [kind, body] of Object.entries({
     HTML: '<html>no</html>', nothing: '', 'a number as error': '{"error": 7}', 'an array': '["error"]',
+    'a description of 1 MiB': JSON.stringify({ error: 'odd', error_description: 'x'.repeat(1 << 20) }),
     'a huge description': JSON.stringify({ error: 'odd', error_description: 'x'.repeat(900_000) }),
   })) {
     it(`tok-error-body-garbage: 400 with ${kind}`, async () => {

@@ -105,6 +105,11 @@ const PAYLOADS = [
     idToken: asText((text) => `{"x":${'['.repeat(20000)}${']'.repeat(20000)},${text.slice(1)}`),
   },
   {
+    id: 'idt-deep-nesting/100000',
+    reason: ['JWT_MALFORMED', 'CLAIM_MALFORMED', 'CALLBACK_MALFORMED'],
+    idToken: asText((text) => `{"x":${'['.repeat(100000)}${']'.repeat(100000)},${text.slice(1)}`),
+  },
+  {
     id: 'idt-unknown-claims',
     idToken: (plan) => {
       for (let i = 0; i < 200; ++i) plan.claims[`claim-${i}`] = { nested: [i, { deep: true }] };

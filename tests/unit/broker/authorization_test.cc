@@ -1,5 +1,8 @@
 #include "broker/authorization.h"
 
+#include <set>
+#include <string>
+
 #include "broker/broker_fixture.h"
 #include "jose/jws.h"
 #include "support/signing_key.h"
@@ -38,6 +41,23 @@ TEST_F(AuthorizationUrlCreation, MakesNothingTwice) {
   EXPECT_FALSE(first->browser_binding == second->browser_binding);
   EXPECT_NE(ParameterOf(first->url, "nonce"), ParameterOf(second->url, "nonce"));
   EXPECT_NE(ParameterOf(first->url, "code_challenge"), ParameterOf(second->url, "code_challenge"));
+}
+
+// cb-authorization request-randomness
+TEST_F(AuthorizationUrlCreation, NeverRepeatsASecret) {
+  constexpr int kRequests = 100'000;
+  std::set<std::string> seen;
+  for (int i = 0; i < kRequests; ++i) {
+    // Old requests end, so that the store has room.
+    if (i % 100 == 0) clock_.Advance(absl::Seconds(1));
+    const auto url = Begin("code id_token");
+    ASSERT_OK(url);
+    seen.emplace(url->state.Reveal());
+    seen.emplace(url->browser_binding.Reveal());
+    seen.insert(ParameterOf(url->url, "nonce"));
+    seen.insert(ParameterOf(url->url, "code_challenge"));
+  }
+  EXPECT_EQ(seen.size(), std::size_t{4} * kRequests);
 }
 
 struct Refusal {
