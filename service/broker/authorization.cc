@@ -9,6 +9,7 @@
 #include "broker/browser_binding.h"
 #include "broker/dpop.h"
 #include "broker/outgoing_request.h"
+#include "broker/token_confirmation.h"
 #include "oauth/authorization_request.h"
 
 namespace tokenbroker::broker {
@@ -178,6 +179,7 @@ Task<AuthorizationUrl> Authorization::CreateUrl(const Asker& asker, Authorizatio
   CO_RETURN_IF_ERROR(CheckSupported(**metadata, client->provider->name(), type, mode));
 
   CO_RETURN_IF_ERROR(CheckDpopSupport(*client, **metadata));
+  CO_RETURN_IF_ERROR(CheckConfirmable(*client, **metadata));
   CO_ASSIGN_OR_RETURN(const oauth::DpopKey dpop_key, MakeDpopKey(*client));
   CO_ASSIGN_OR_RETURN(auto stored_key, Store(dpop_key));
 

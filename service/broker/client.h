@@ -45,6 +45,8 @@ struct Client {
   std::vector<oauth::ResponseMode> response_modes;
   // The algorithm of authorization responses that are JWTs (JARM), as registered at the provider.
   jose::Algorithm authorization_signed_response_alg = jose::Algorithm::kRS256;
+  // An authorization response must have `iss` (RFC 9207), whatever the provider promises.
+  bool requires_issuer_parameter = false;
   bool requires_state_hash = false;  // an ID token of the front channel must have s_hash
   PushedRequests pushed_requests = PushedRequests::kWhenRequired;
   std::optional<jose::PrivateKey> request_object_key;  // signs authorization requests, RFC 9101

@@ -11,6 +11,7 @@
 #include "broker/dpop.h"
 #include "broker/held_token.h"
 #include "broker/lifetime.h"
+#include "provider/certificate_binding.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -30,6 +31,8 @@ Task<TokenSnapshot> Fetch(const Client& client, grants::TokenSelector selector,
   auto response = co_await client.provider->RequestToken(client.registration, std::move(request),
                                                          dpop_key, provider::Permit(), deadline);
   if (!response.ok()) co_return response.status();
+  CO_RETURN_IF_ERROR(
+      provider::CheckCertificateBinding(client.registration, response->access_token));
   grants::AccessToken held = KeepAccessToken(*response, selector.scopes, client, clock.Now());
   auto token = std::make_shared<CachedToken>();
   token->client = client.name;

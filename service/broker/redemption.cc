@@ -50,6 +50,7 @@ StatusTask OpenResponse(Redemption& redemption) {
   auto verified = co_await client.provider->VerifyAuthorizationResponse(
       std::move(jwt), client.authorization_signed_response_alg, deadline);
   if (!verified.ok()) co_return verified.status();
+  CO_RETURN_IF_ERROR(provider::CheckProfile(*verified, client.registration.id_token));
   auto claims = jose::ParseClaims(*verified);
   if (!claims.ok()) co_return claims.status();
   const oauth::ExpectedJwtResponse expected{.issuer = redemption.pending.issuer,
@@ -182,7 +183,8 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   auto metadata = co_await client.provider->Metadata(deadline);
   if (!metadata.ok()) co_return metadata.status();
   CO_RETURN_IF_ERROR(CheckConfirmable(client, **metadata));
-  const bool issuer_promised = client.provider->rules().require_issuer_parameter ||
+  const bool issuer_promised = client.requires_issuer_parameter ||
+                               client.provider->rules().require_issuer_parameter ||
                                (*metadata)->authorization_response_iss_parameter_supported;
   absl::Status opened = co_await OpenResponse(redemption);
   if (!opened.ok()) co_return opened;

@@ -1,9 +1,12 @@
 #include "broker/token_confirmation.h"
 
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "base/status_macros.h"
 #include "broker/pause.h"
+#include "provider/certificate_binding.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -18,13 +21,23 @@ bool MayBeAskedAgain(const absl::Status& status) {
 }  // namespace
 
 absl::Status CheckConfirmable(const Client& client, const oauth::ProviderMetadata& metadata) {
-  if (!client.confirms_access_tokens || metadata.introspection_endpoint) return absl::OkStatus();
-  return Error(Reason::kProviderMisconfigured,
-               {{"provider", client.provider->name()}, {"member", "introspection_endpoint"}});
+  const auto lacks = [&](std::string_view member) {
+    return Error(Reason::kProviderMisconfigured,
+                 {{"provider", client.provider->name()}, {"member", std::string(member)}});
+  };
+  if (client.confirms_access_tokens && !metadata.introspection_endpoint) {
+    return lacks("introspection_endpoint");
+  }
+  if (client.registration.certificate_bound_access_tokens &&
+      !metadata.tls_client_certificate_bound_access_tokens) {
+    return lacks("tls_client_certificate_bound_access_tokens");
+  }
+  return absl::OkStatus();
 }
 
 StatusTask ConfirmAccessToken(const Client& client, Secret access_token, std::string subject,
                               const Clock& clock) {
+  CO_RETURN_IF_ERROR(provider::CheckCertificateBinding(client.registration, access_token));
   if (!client.confirms_access_tokens) co_return absl::OkStatus();
   Backoff backoff(absl::Milliseconds(200), absl::Seconds(2));
   absl::Status confirmed;

@@ -14,12 +14,14 @@ namespace tokenbroker::broker {
 
 // Whether the client's tokens can be confirmed at all, to be asked before anything is spent.
 // Errors: PROVIDER_MISCONFIGURED where the client wants them confirmed and the provider has no
-// introspection endpoint.
+// introspection endpoint, or wants them bound to its certificate and the provider does not promise
+// that (RFC 8705 section 3.3); metadata `member`.
 absl::Status CheckConfirmable(const Client& client, const oauth::ProviderMetadata& metadata);
 
-// Confirms a new access token of `subject`, where the client is configured so. A provider that
-// cannot be asked is asked again for a while, since the token cannot be had a second time.
-// Errors: those of Provider::ConfirmAccessToken.
+// Confirms a new access token of `subject`: that it is bound to the client's certificate and that
+// the provider calls it active, each where the client is configured so. A provider that cannot be
+// asked is asked again for a while, since the token cannot be had a second time.
+// Errors: those of provider::CheckCertificateBinding and Provider::ConfirmAccessToken.
 StatusTask ConfirmAccessToken(const Client& client, Secret access_token, std::string subject,
                               const Clock& clock);
 

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "oauth/token_exchange.h"
 #include "oauth/url.h"
+#include "provider/certificate_binding.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -106,6 +107,10 @@ Task<ExchangedToken> TokenExchange::Exchange(const Asker& asker, ExchangeWish wi
   auto response = co_await client->provider->RequestToken(client->registration, std::move(request),
                                                           nullptr, provider::Permit(), deadline);
   if (!response.ok()) co_return response.status();
+  if (response->token_type != oauth::kNoTokenType) {
+    CO_RETURN_IF_ERROR(
+        provider::CheckCertificateBinding(client->registration, response->access_token));
+  }
 
   ExchangedToken token{.value = std::move(response->access_token),
                        .token_type = std::move(response->token_type),

@@ -5,6 +5,7 @@
 
 #include "config/contradictions.h"
 #include "config/names.h"
+#include "config/response_types.h"
 #include "config/uri.h"
 
 namespace tokenbroker::config {
@@ -43,6 +44,26 @@ void CheckTls(const v1::Provider* provider, const std::string& path, Faults& fau
                  " begins with http://; give it an https:// issuer, or choose another method");
 }
 
+// A token is bound to the certificate of the connection that it is asked for on (RFC 8705 section
+// 3), so there must be one, and nothing may come past it through the browser.
+void CheckBinding(const v1::Client& client, const std::string& path, Faults& faults) {
+  if (!client.certificate_bound_access_tokens()) return;
+  const v1::ClientAuthentication& authentication = client.authentication();
+  if (!authentication.has_tls_client_auth() && !authentication.has_self_signed_tls_client_auth()) {
+    faults.Add(path + ".certificate_bound_access_tokens",
+               "needs tls_client_auth or self_signed_tls_client_auth; give the client one of them, "
+               "or bind its tokens with dpop");
+  }
+  for (int i = 0; i < client.response_types_size(); ++i) {
+    const auto type = CanonicalResponseType(client.response_types(i));
+    if (!type || !type->ends_with(" token")) continue;
+    faults.Add(
+        ElementPath(path + ".response_types", static_cast<std::size_t>(i)),
+        "contradicts certificate_bound_access_tokens: a token that comes through the browser "
+        "is bound to nothing");
+  }
+}
+
 const v1::Provider* FindProvider(const v1::Config& config, const std::string& name) {
   for (const v1::Provider& provider : config.providers()) {
     if (provider.name() == name) return &provider;
@@ -59,6 +80,7 @@ void CheckClientAuthentications(const v1::Config& config, Faults& faults) {
     const std::string element = ElementPath("clients", static_cast<std::size_t>(i));
     const std::string path = element + ".authentication";
     const v1::Provider* provider = FindProvider(config, client.provider());
+    CheckBinding(client, element, faults);
     switch (authentication.method_case()) {
       case v1::ClientAuthentication::kClientSecretJwt:
         CheckClientSecretJwt(authentication.client_secret_jwt(), path + ".client_secret_jwt",

@@ -15,6 +15,7 @@
 #include "config/faults.h"
 #include "config/file.h"
 #include "config/message_walk.h"
+#include "config/profiles.h"
 #include "config/response_types.h"
 #include "config/token_formats.h"
 #include "config/yaml_document.h"
@@ -79,6 +80,7 @@ absl::StatusOr<ParsedText> ParseText(std::string_view text, std::string_view nam
     return faults.ToStatus(name);
   }
   Decoder(parsed.locations, faults).DecodeMessage(*document, "", parsed.config);
+  ApplyProfiles(parsed.config, parsed.locations);
   ApplyDefaults(parsed.config, parsed.locations);
   CheckRequired(parsed.config, parsed.locations, faults);
   CheckServer(parsed.config, faults);
@@ -92,6 +94,7 @@ absl::StatusOr<ParsedText> ParseText(std::string_view text, std::string_view nam
   CheckSecretSources(parsed.config, faults);
   CheckClientKeys(parsed.config, faults);
   CheckTokenFormats(parsed.config, faults);
+  CheckProfiles(parsed.config, faults);
   RETURN_IF_ERROR(faults.ToStatus(name));
   CompleteDerived(parsed.config);
   return parsed;
@@ -136,6 +139,7 @@ void ReadSecrets(LoadedConfig& loaded, Faults& faults) {
         }
       });
   if (faults.empty()) CheckTokenSecrets(loaded.config, loaded.secrets, faults);
+  if (faults.empty()) CheckProfileKeys(loaded.config, loaded.secrets, faults);
   const auto& keys = loaded.config.encryption().keys();
   for (int i = 0; i < keys.size() && faults.empty(); ++i) {
     auto key = DecodeSealingKey(loaded.secrets.Get(keys[i].key()));

@@ -6,7 +6,9 @@
 
 #include <memory>
 
+#include "base/base64url.h"
 #include "base/error.h"
+#include "base/sha256.h"
 
 namespace tokenbroker {
 namespace {
@@ -53,6 +55,20 @@ absl::Status CheckClientCertificate(std::string_view certificate_pem, const Secr
                             "The private key is not that of the certificate.");
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> CertificateThumbprint(std::string_view certificate_pem) {
+  ERR_set_mark();
+  const std::unique_ptr<X509, Free<X509_free>> certificate(
+      ReadPem<PEM_read_bio_X509>(certificate_pem));
+  unsigned char* der = nullptr;
+  const int size = certificate ? i2d_X509(certificate.get(), &der) : -1;
+  ERR_pop_to_mark();
+  if (size < 0) return ErrorWithMessage(Reason::kInvalidRequest, "The certificate is not in PEM.");
+  std::string thumbprint = Base64UrlEncode(
+      Sha256(std::string_view(reinterpret_cast<char*>(der), static_cast<std::size_t>(size))));
+  OPENSSL_free(der);
+  return thumbprint;
 }
 
 }  // namespace tokenbroker

@@ -1,9 +1,11 @@
 // Whether a client certificate can be shown, before a connection depends on it.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/secret.h"
 
 namespace tokenbroker {
@@ -14,5 +16,9 @@ namespace tokenbroker {
 // Errors: INVALID_REQUEST, with a message that says which of them is at fault, or that the key is
 // not that of the certificate.
 absl::Status CheckClientCertificate(std::string_view certificate_pem, const Secret& key_pem);
+
+// `x5t#S256` of the first certificate in a PEM text: SHA-256 of its DER form, base64url (RFC 7515
+// section 4.1.8). Errors: INVALID_REQUEST where there is none. Pure and thread-safe.
+absl::StatusOr<std::string> CertificateThumbprint(std::string_view certificate_pem);
 
 }  // namespace tokenbroker

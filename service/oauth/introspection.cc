@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "oauth/answer_error.h"
 #include "oauth/claims.h"
+#include "oauth/confirmation.h"
 
 namespace tokenbroker::oauth {
 namespace {
@@ -31,7 +32,9 @@ absl::Status CheckMembers(const Json& answer, const ExpectedToken& expected, abs
   RETURN_IF_ERROR(CheckMember(answer, "client_id", expected.client_id, "CLIENT_MISMATCH"));
   RETURN_IF_ERROR(CheckMember(answer, "sub", expected.subject, "SUBJECT_MISMATCH"));
   ASSIGN_OR_RETURN(const std::optional<absl::Time> expires_at, ReadNumericDate(answer, "exp", now));
-  return expires_at && *expires_at <= now ? ResponseInvalid("TOKEN_EXPIRED") : absl::OkStatus();
+  if (expires_at && *expires_at <= now) return ResponseInvalid("TOKEN_EXPIRED");
+  if (!expected.certificates) return absl::OkStatus();
+  return CheckCertificateConfirmation(answer, *expected.certificates);
 }
 
 // The words that end a grant or deny a user something mean neither here: the request was the

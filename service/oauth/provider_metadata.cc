@@ -145,12 +145,14 @@ struct Flag {
   std::string_view member;
   bool ProviderMetadata::* flag;
 };
-constexpr std::array<Flag, 3> kFlags = {{
+constexpr std::array<Flag, 4> kFlags = {{
     {"authorization_response_iss_parameter_supported",
      &ProviderMetadata::authorization_response_iss_parameter_supported},
     {"require_pushed_authorization_requests",
      &ProviderMetadata::require_pushed_authorization_requests},
     {"require_signed_request_object", &ProviderMetadata::require_signed_request_object},
+    {"tls_client_certificate_bound_access_tokens",
+     &ProviderMetadata::tls_client_certificate_bound_access_tokens},
 }};
 
 }  // namespace

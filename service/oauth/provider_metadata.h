@@ -32,8 +32,9 @@ struct ProviderMetadata {
   std::optional<std::string> pushed_authorization_request_endpoint;
   MtlsEndpointAliases mtls_endpoint_aliases;
   bool authorization_response_iss_parameter_supported = false;
-  bool require_pushed_authorization_requests = false;  // RFC 9126 section 5
-  bool require_signed_request_object = false;          // RFC 9101 section 10.5
+  bool require_pushed_authorization_requests = false;       // RFC 9126 section 5
+  bool require_signed_request_object = false;               // RFC 9101 section 10.5
+  bool tls_client_certificate_bound_access_tokens = false;  // RFC 8705 section 3.3
   // `client_secret_basic` where a document does not say (Discovery section 3); empty, where there
   // is no document, stands for every method.
   std::vector<std::string> token_endpoint_auth_methods_supported;

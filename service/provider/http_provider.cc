@@ -10,6 +10,7 @@
 #include "oauth/introspection.h"
 #include "oauth/token_exchange.h"
 #include "oauth/userinfo.h"
+#include "provider/certificate_binding.h"
 #include "provider/delivery.h"
 #include "provider/signing_algorithms.h"
 
@@ -167,7 +168,10 @@ Task<jose::Jwt> HttpProvider::Verify(const TokenProtection& protection, TokenKin
     CO_ASSIGN_OR_RETURN(policy.algorithms,
                         SigningAlgorithms(options_.signing_algorithms, *metadata));
   }
-  co_return co_await keys_->Verify(std::move(token), std::move(policy), deadline);
+  auto verified = co_await keys_->Verify(std::move(token), std::move(policy), deadline);
+  if (!verified.ok()) co_return verified.status();
+  CO_RETURN_IF_ERROR(CheckProfile(*verified, protection));
+  co_return verified;
 }
 
 Task<oauth::PushedAuthorization> HttpProvider::PushAuthorizationRequest(
@@ -299,9 +303,12 @@ StatusTask HttpProvider::Introspect(const Registration& registration, Secret acc
   CO_ASSIGN_OR_RETURN(
       const HttpResponse response,
       co_await Post(registration, metadata, std::move(request), Permit(), deadline));
-  const oauth::ExpectedToken expected{.issuer = options_.issuer,
-                                      .client_id = registration.client_id,
-                                      .subject = std::move(subject)};
+  oauth::ExpectedToken expected{.issuer = options_.issuer,
+                                .client_id = registration.client_id,
+                                .subject = std::move(subject)};
+  if (registration.certificate_bound_access_tokens) {
+    CO_ASSIGN_OR_RETURN(expected.certificates, CertificateThumbprints(registration));
+  }
   co_return Answered(oauth::CheckIntrospection(AnswerOf(response), expected, clock_.Now()),
                      response);
 }

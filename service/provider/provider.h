@@ -37,6 +37,9 @@ struct Registration {
   TokenProtection id_token;
   // UserInfo responses, whose algorithm is set. None: they are plain JSON.
   std::optional<TokenProtection> user_info;
+  // Whether access tokens are bound to the certificate that they are asked for with (RFC 8705
+  // section 3); all of `authentications` have one then.
+  bool certificate_bound_access_tokens = false;
 };
 
 // What kind of token a signature is checked of: another kind's `typ` is refused (RFC 8725 section

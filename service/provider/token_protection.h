@@ -15,6 +15,8 @@ namespace tokenbroker::provider {
 struct TokenProtection {
   // The one algorithm of their signatures. None: any that the provider's tokens may have.
   std::optional<jose::Algorithm> algorithm;
+  // What a profile leaves of the algorithms that there are; EdDSA is Ed25519 then. Empty: all.
+  std::vector<jose::Algorithm> profile_algorithms;
   // For HS*: the client's secrets, any of which verifies.
   std::vector<Secret> shared_secrets;
   // Empty: they are not encrypted.
@@ -28,6 +30,10 @@ struct TokenProtection {
 // be. One that is encrypted and should not be is JWT_MALFORMED when its signature is looked for.
 // Pure and thread-safe.
 absl::StatusOr<Secret> Decrypt(Secret token, const TokenProtection& protection);
+
+// Whether a token that has been verified is signed as the profile has it.
+// Errors: ALGORITHM_NOT_ALLOWED. Pure and thread-safe.
+absl::Status CheckProfile(const jose::Jwt& jwt, const TokenProtection& protection);
 
 // Verifies a signature by a shared secret.
 // Errors: those of jose::VerifyHmacJws. Pure and thread-safe.

@@ -44,12 +44,19 @@ void AddCertificates(const config::v1::TlsClientAuthentication& authentication,
   }
 }
 
+// FAPI 2.0 Security Profile section 5.4; what the configuration names was checked against it.
+std::vector<jose::Algorithm> ProfileAlgorithmsOf(const config::v1::Client& client) {
+  if (client.profile() != config::v1::CLIENT_PROFILE_FAPI2) return {};
+  return {jose::Algorithm::kPS256, jose::Algorithm::kES256, jose::Algorithm::kEdDSA};
+}
+
 // The words and keys were checked when the configuration was loaded. `encryption` may be null.
 provider::TokenProtection ProtectionOf(const config::v1::Client& client,
                                        const std::string& algorithm,
                                        const config::v1::ResponseEncryption* encryption,
                                        const config::Secrets& secrets) {
-  provider::TokenProtection protection{.algorithm = jose::ParseAlgorithm(algorithm)};
+  provider::TokenProtection protection{.algorithm = jose::ParseAlgorithm(algorithm),
+                                       .profile_algorithms = ProfileAlgorithmsOf(client)};
   if (protection.algorithm && jose::IsHmac(*protection.algorithm)) {
     for (const auto& source : config::SharedSecretsOf(client)) {
       protection.shared_secrets.push_back(secrets.Get(source).Copy());
@@ -69,7 +76,9 @@ provider::TokenProtection ProtectionOf(const config::v1::Client& client,
 
 provider::Registration RegistrationOf(const config::v1::Client& client,
                                       const config::Secrets& secrets) {
-  provider::Registration registration{.client_id = client.client_id()};
+  provider::Registration registration{
+      .client_id = client.client_id(),
+      .certificate_bound_access_tokens = client.certificate_bound_access_tokens()};
   const config::v1::ClientAuthentication& authentication = client.authentication();
   for (const auto& source : authentication.client_secret_basic().secrets()) {
     registration.authentications.emplace_back(oauth::ClientSecretBasic{secrets.Get(source).Copy()});
@@ -131,6 +140,7 @@ broker::Client ClientOf(const config::v1::Client& client, const config::Secrets&
       .redirect_uris = {client.redirect_uris().begin(), client.redirect_uris().end()},
       .post_logout_redirect_uris = {client.post_logout_redirect_uris().begin(),
                                     client.post_logout_redirect_uris().end()},
+      .requires_issuer_parameter = client.profile() == config::v1::CLIENT_PROFILE_FAPI2,
       .requires_state_hash = client.require_state_hash(),
       .pushed_requests = PushedRequestsOf(client),
       .scopes = ScopesOf(client.scopes()),

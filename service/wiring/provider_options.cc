@@ -38,7 +38,9 @@ oauth::ProviderMetadata FixedMetadata(const config::v1::Provider& provider) {
           .pushed_authorization_request_endpoint =
               IfGiven(endpoints.pushed_authorization_request_endpoint()),
           .mtls_endpoint_aliases = AliasesOf(endpoints.mtls_endpoint_aliases()),
-          .authorization_response_iss_parameter_supported = provider.require_issuer_parameter()};
+          .authorization_response_iss_parameter_supported = provider.require_issuer_parameter(),
+          // What no document promises is the operator's word.
+          .tls_client_certificate_bound_access_tokens = true};
 }
 
 provider::ProviderRules RulesOf(const config::v1::Provider& provider) {

@@ -1,14 +1,20 @@
-// Answers of the token, revocation and userinfo endpoints. The first byte picks the HTTP status,
-// the rest is the body, and what stands before the first line end is a Retry-After header as well.
+// Answers of the token, revocation, introspection and userinfo endpoints. The first byte picks the
+// HTTP status, the rest is the body, and what stands before the first line end is a Retry-After
+// header as well.
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "oauth/dpop.h"
+#include "oauth/introspection.h"
+#include "oauth/token_exchange.h"
 #include "oauth/token_response.h"
 #include "oauth/userinfo.h"
 
@@ -42,6 +48,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   (void)oauth::CheckEmptyAnswer(answer, now);
   const auto claims = oauth::ParseUserInfo(answer, "alice", now);
   if (claims.ok() && (*claims)["sub"] != "alice") std::abort();
+
+  const auto exchanged = oauth::ParseTokenExchangeResponse(answer, {}, "", now);
+  if (exchanged.ok() && (!exchanged->issued_token_type ||
+                         *exchanged->issued_token_type == oauth::kRefreshTokenType)) {
+    std::abort();
+  }
+  const oauth::ExpectedToken expected{.issuer = "https://op.example",
+                                      .client_id = "client",
+                                      .subject = "alice",
+                                      .certificates = std::vector<std::string>{"thumbprint"}};
+  const auto confirmed = oauth::CheckIntrospection(answer, expected, now);
+  if (confirmed.ok()) {
+    const auto json = tokenbroker::ParseJsonObject(body);
+    if (!json.ok() || (*json)["active"] != true || (*json)["cnf"]["x5t#S256"] != "thumbprint") {
+      std::abort();
+    }
+  }
 
   const auto delay = oauth::ParseRetryAfter(*answer.retry_after, now);
   if (delay && (*delay < absl::Seconds(1) || *delay > absl::Hours(1))) std::abort();

@@ -100,10 +100,11 @@ export class HostileWorld {
   #next = 0;
 
   // `size` is how many cases there will be at most; `provider` and `client` add to each one's
-  // configuration, `config` to the broker's.
-  static async start({ size = 120, provider = {}, client = {}, config = {}, options = {} } = {}) {
+  // configuration, `config` to the broker's. With `tls`, what https.createServer takes, the provider
+  // is served by https.
+  static async start({ size = 120, provider = {}, client = {}, config = {}, options = {}, tls } = {}) {
     const world = new HostileWorld();
-    world.server = await HostileServer.start();
+    world.server = await HostileServer.start({ tls });
     world.registered = Array.from({ length: size }, (_, i) => ({
       id: `case-${i + 1}`,
       clientSecret: secret('client secret', `cs~${randomBytes(48).toString('base64')}`),

@@ -125,6 +125,8 @@ export function makeConfiguration(options, jwks) {
         requireNonce: () => options.dpopNonces,
       },
       encryption: { enabled: true },
+      // Clients whose name says so are held to the FAPI 2.0 Security Profile.
+      fapi: { enabled: true, profile: (_ctx, client) => (client?.clientId.startsWith('fapi2') ? '2.0' : undefined) },
       introspection: { enabled: true },
       jwtResponseModes: { enabled: true },
       jwtUserinfo: { enabled: true },

@@ -69,12 +69,32 @@ TEST_F(TokenConfirmation, AsksAgainWhereTheProviderStumbles) {
 }
 
 TEST_F(TokenConfirmation, SpendsNoCodeWhereTheProviderCannotBeAsked) {
+  auto url = Begin();
+  ASSERT_OK(url);
   provider_->metadata.introspection_endpoint.reset();
-  const auto answer = TrySignIn();
+  const auto answer =
+      Submit("code=C1&state=" + std::string(url->state.Reveal()), url->browser_binding);
   EXPECT_THAT(answer, FailsWith(Reason::kProviderMisconfigured));
   EXPECT_THAT(MetadataOf(answer.status()),
               Contains(::testing::Pair("member", "introspection_endpoint")));
   EXPECT_THAT(provider_->sent(), IsEmpty());
+}
+
+TEST_F(TokenConfirmation, SendsNoUserToAProviderThatCannotBeAsked) {
+  provider_->metadata.introspection_endpoint.reset();
+  EXPECT_THAT(Begin(), FailsWith(Reason::kProviderMisconfigured));
+}
+
+TEST_F(BrokerTest, SendsNoUserToAProviderThatDoesNotPromiseBoundTokens) {
+  Client client = MakeClient(provider_);
+  client.registration.certificate_bound_access_tokens = true;
+  UseClient(std::move(client));
+  const auto url = Begin();
+  EXPECT_THAT(url, FailsWith(Reason::kProviderMisconfigured));
+  EXPECT_THAT(MetadataOf(url.status()),
+              Contains(::testing::Pair("member", "tls_client_certificate_bound_access_tokens")));
+  provider_->metadata.tls_client_certificate_bound_access_tokens = true;
+  EXPECT_OK(Begin());
 }
 
 TEST_F(BrokerTest, ConfirmsNothingUnlessTold) {

@@ -60,6 +60,23 @@ TEST(Introspection, RefusesEveryOtherToken) {
             "CONTENT_TYPE_UNSUPPORTED");
 }
 
+TEST(Introspection, WantsTheCertificateThatATokenMustBeBoundTo) {
+  // RFC 8705 section 3.2
+  ExpectedToken expected = kExpected;
+  expected.certificates = {"old", "new"};
+  const auto check = [&](std::string_view body) {
+    return CheckIntrospection({.status = 200, .content_type = "application/json", .body = body},
+                              expected, kNow);
+  };
+  EXPECT_OK(check(R"({"active":true,"cnf":{"x5t#S256":"new"}})"));
+  for (const char* body :
+       {R"({"active":true})", R"({"active":true,"cnf":{}})", R"({"active":true,"cnf":"new"})",
+        R"({"active":true,"cnf":{"x5t#S256":"other"}})",
+        R"({"active":true,"cnf":{"jkt":"new"}})"}) {
+    EXPECT_EQ(MetadataOf(check(body))["check"], "TOKEN_NOT_BOUND") << body;
+  }
+}
+
 TEST(Introspection, SaysNothingWithoutA200) {
   EXPECT_THAT(Check("", 503), FailsWith(Reason::kProviderUnavailable));
   EXPECT_THAT(Check("", 429), FailsWith(Reason::kProviderRateLimited));

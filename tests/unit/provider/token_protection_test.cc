@@ -98,5 +98,26 @@ TEST_F(SharedSecrets, VerifyTheOneAlgorithmAlone) {
               FailsWith(Reason::kKeyNotFound));
 }
 
+TEST(TokenProtection, KeepsToTheAlgorithmsOfAProfile) {
+  using jose::Algorithm;
+  TokenProtection fapi2;
+  fapi2.profile_algorithms = {Algorithm::kPS256, Algorithm::kES256, Algorithm::kEdDSA};
+  const auto signed_with = [](Algorithm algorithm, std::optional<jose::Curve> curve) {
+    return jose::Jwt{.algorithm = algorithm, .curve = curve};
+  };
+  for (const jose::Jwt& jwt : {signed_with(Algorithm::kPS256, std::nullopt),
+                               signed_with(Algorithm::kES256, jose::Curve::kP256),
+                               signed_with(Algorithm::kEdDSA, jose::Curve::kEd25519)}) {
+    EXPECT_OK(CheckProfile(jwt, fapi2));
+  }
+  for (const jose::Jwt& jwt : {signed_with(Algorithm::kRS256, std::nullopt),
+                               signed_with(Algorithm::kES384, jose::Curve::kP384),
+                               signed_with(Algorithm::kHS256, std::nullopt),
+                               signed_with(Algorithm::kEdDSA, jose::Curve::kEd448)}) {
+    EXPECT_THAT(CheckProfile(jwt, fapi2), FailsWith(Reason::kAlgorithmNotAllowed));
+    EXPECT_OK(CheckProfile(jwt, {}));
+  }
+}
+
 }  // namespace
 }  // namespace tokenbroker::provider
