@@ -142,6 +142,15 @@ absl::StatusOr<TokenResponse> ParseTokenResponse(const HttpAnswer& answer,
   return response;
 }
 
+std::optional<Secret> SalvageRefreshToken(const HttpAnswer& answer) {
+  if (answer.status < 200 || answer.status >= 300) return std::nullopt;
+  auto document = ParseDocument(answer, {.allow_other_content_types = true});
+  if (!document.ok() || !HasRefreshToken(*document)) return std::nullopt;
+  auto token = TakeToken(*document, "refresh_token");
+  if (!token.ok()) return std::nullopt;
+  return *std::move(token);
+}
+
 absl::Status CheckEmptyAnswer(const HttpAnswer& answer, absl::Time now) {
   if (answer.status == 200 || answer.status == 204) return absl::OkStatus();
   return AnswerError(answer, now);

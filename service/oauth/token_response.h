@@ -61,6 +61,11 @@ absl::StatusOr<TokenResponse> ParseTokenResponse(const HttpAnswer& answer,
                                                  const TokenResponseRules& rules, absl::Time now,
                                                  TokenType expected = TokenType::kBearer);
 
+// The refresh token in an answer that ParseTokenResponse refuses for something else: a provider
+// that rotates has spent the one before it. Nothing where the answer is not a 2xx, does not parse,
+// or says `error`.
+std::optional<Secret> SalvageRefreshToken(const HttpAnswer& answer);
+
 // The same table for answers of which only success (200 or 204) or failure matters (revocation).
 absl::Status CheckEmptyAnswer(const HttpAnswer& answer, absl::Time now);
 

@@ -84,12 +84,6 @@ absl::StatusOr<HttpRequest> UserInfoRequest(const oauth::ProviderMetadata& metad
   return request;
 }
 
-// An answer's error. One that says success without being readable leaves open what was done.
-absl::Status Answered(absl::Status status, const HttpResponse& response) {
-  const bool is_success = response.status >= 200 && response.status < 300;
-  return Delivered(std::move(status), is_success ? Delivery::kUnknown : Delivery::kAnswered);
-}
-
 absl::StatusOr<oauth::TokenResponse> ParseTokens(const oauth::AuthorizationGrant& grant,
                                                  const oauth::HttpAnswer& answer,
                                                  const oauth::TokenResponseRules& rules,
@@ -198,7 +192,7 @@ Task<oauth::PushedAuthorization> HttpProvider::SendPushedRequest(const Registrat
       const HttpResponse response,
       co_await Post(registration, metadata, std::move(request), Permit(), deadline));
   auto pushed = oauth::ParsePushedAuthorization(AnswerOf(response), clock_.Now());
-  if (!pushed.ok()) co_return Answered(pushed.status(), response);
+  if (!pushed.ok()) co_return DeliveredBy(AnswerOf(response), pushed.status(), clock_.Now());
   co_return pushed;
 }
 
@@ -250,22 +244,53 @@ Task<oauth::TokenResponse> HttpProvider::SendTokenRequest(const Registration& re
                                                           oauth::AuthorizationGrant grant,
                                                           oauth::DpopKey dpop_key, Permit permit,
                                                           absl::Time deadline) {
+  const oauth::TokenType type = TypeOf(dpop_key);
+  CO_ASSIGN_OR_RETURN(
+      const HttpResponse response,
+      co_await PostTokenRequest(registration, grant, dpop_key, std::move(permit), deadline));
+  auto tokens =
+      ParseTokens(grant, AnswerOf(response), options_.token_response_rules, clock_.Now(), type);
+  if (!tokens.ok()) {
+    co_return DeliveredBy(AnswerOf(response), tokens.status(), clock_.Now());
+  }
+  co_return tokens;
+}
+
+Task<HttpResponse> HttpProvider::PostTokenRequest(const Registration& registration,
+                                                  const oauth::AuthorizationGrant& grant,
+                                                  oauth::DpopKey dpop_key, Permit permit,
+                                                  absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
   // A code is sent once: a provider may take the second use for an attack (RFC 6749 4.1.2).
   const bool is_code = std::holds_alternative<oauth::AuthorizationCode>(grant);
-  const oauth::TokenType type = TypeOf(dpop_key);
   ClientRequest request{
       .endpoint = Endpoint::kToken,
       .make_form = [&grant](const auto&) { return oauth::TokenRequestForm(grant); },
       .attempts = is_code ? Attempts::kOne : Attempts::kEachAuthentication,
       .dpop_key = std::move(dpop_key)};
-  CO_ASSIGN_OR_RETURN(
-      const HttpResponse response,
-      co_await Post(registration, metadata, std::move(request), std::move(permit), deadline));
-  auto tokens =
-      ParseTokens(grant, AnswerOf(response), options_.token_response_rules, clock_.Now(), type);
-  if (!tokens.ok()) co_return Answered(tokens.status(), response);
-  co_return tokens;
+  co_return co_await Post(registration, metadata, std::move(request), std::move(permit), deadline);
+}
+
+asio::awaitable<RefreshAnswer> HttpProvider::Refresh(const Registration& registration,
+                                                     oauth::RefreshToken refresh_token,
+                                                     oauth::DpopKey dpop_key, Permit permit,
+                                                     absl::Time deadline) {
+  const oauth::TokenType type = TypeOf(dpop_key);
+  RefreshAnswer answer;
+  const oauth::AuthorizationGrant grant = std::move(refresh_token);
+  const absl::StatusOr<HttpResponse> response = co_await PostTokenRequest(
+      registration, grant, std::move(dpop_key), std::move(permit), deadline);
+  if (!response.ok()) {
+    answer.tokens = Named(response.status());
+    co_return answer;
+  }
+  const oauth::HttpAnswer read = AnswerOf(*response);
+  answer.tokens =
+      oauth::ParseTokenResponse(read, options_.token_response_rules, clock_.Now(), type);
+  if (answer.tokens.ok()) co_return answer;
+  answer.tokens = Named(DeliveredBy(read, answer.tokens.status(), clock_.Now()));
+  answer.rotated = oauth::SalvageRefreshToken(read);
+  co_return answer;
 }
 
 StatusTask HttpProvider::Revoke(const Registration& registration, Secret token,
@@ -284,7 +309,9 @@ StatusTask HttpProvider::SendRevocation(const Registration& registration, Secret
   CO_ASSIGN_OR_RETURN(
       const HttpResponse response,
       co_await Post(registration, metadata, std::move(request), Permit(), deadline));
-  co_return Answered(oauth::CheckEmptyAnswer(AnswerOf(response), clock_.Now()), response);
+  const oauth::HttpAnswer answer = AnswerOf(response);
+  const absl::Time now = clock_.Now();
+  co_return DeliveredBy(answer, oauth::CheckEmptyAnswer(answer, now), now);
 }
 
 StatusTask HttpProvider::ConfirmAccessToken(const Registration& registration, Secret access_token,
@@ -309,8 +336,9 @@ StatusTask HttpProvider::Introspect(const Registration& registration, Secret acc
   if (registration.certificate_bound_access_tokens) {
     CO_ASSIGN_OR_RETURN(expected.certificates, CertificateThumbprints(registration));
   }
-  co_return Answered(oauth::CheckIntrospection(AnswerOf(response), expected, clock_.Now()),
-                     response);
+  const oauth::HttpAnswer answer = AnswerOf(response);
+  const absl::Time now = clock_.Now();
+  co_return DeliveredBy(answer, oauth::CheckIntrospection(answer, expected, now), now);
 }
 
 Task<Json> HttpProvider::FetchUserInfo(const Registration& registration, Secret access_token,
@@ -344,12 +372,12 @@ Task<Json> HttpProvider::SendUserInfoRequest(const Registration& registration, S
   if (!response.ok()) co_return response.status();
   if (registration.user_info) {
     auto token = oauth::ReadUserInfoJwt(AnswerOf(*response), clock_.Now());
-    if (!token.ok()) co_return Answered(token.status(), *response);
+    if (!token.ok()) co_return DeliveredBy(AnswerOf(*response), token.status(), clock_.Now());
     co_return co_await VerifyUserInfo(registration, *std::move(token), std::move(subject),
                                       deadline);
   }
   auto claims = oauth::ParseUserInfo(AnswerOf(*response), subject, clock_.Now());
-  if (!claims.ok()) co_return Answered(claims.status(), *response);
+  if (!claims.ok()) co_return DeliveredBy(AnswerOf(*response), claims.status(), clock_.Now());
   co_return claims;
 }
 

@@ -99,6 +99,10 @@ class HttpProvider final : public Provider {
                                           oauth::AuthorizationGrant grant, oauth::DpopKey dpop_key,
                                           Permit permit, absl::Time deadline) override;
 
+  asio::awaitable<RefreshAnswer> Refresh(const Registration& registration,
+                                         oauth::RefreshToken refresh_token, oauth::DpopKey dpop_key,
+                                         Permit permit, absl::Time deadline) override;
+
   // Errors: also OPERATION_NOT_SUPPORTED for a type of token that the provider does not revoke.
   StatusTask Revoke(const Registration& registration, Secret token, std::string token_type_hint,
                     absl::Time deadline) override;
@@ -124,6 +128,10 @@ class HttpProvider final : public Provider {
                                               oauth::AuthorizationGrant grant,
                                               oauth::DpopKey dpop_key, Permit permit,
                                               absl::Time deadline);
+  // `grant` outlives the task.
+  Task<HttpResponse> PostTokenRequest(const Registration& registration,
+                                      const oauth::AuthorizationGrant& grant,
+                                      oauth::DpopKey dpop_key, Permit permit, absl::Time deadline);
   Task<oauth::PushedAuthorization> SendPushedRequest(const Registration& registration,
                                                      oauth::Parameters parameters,
                                                      absl::Time deadline);

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "asio/awaitable.hpp"
 #include "base/json.h"
 #include "base/secret.h"
 #include "base/task.h"
@@ -65,8 +67,16 @@ struct ProviderRules {
 // What is known of a request that failed: whether the provider may have acted on it.
 enum class Delivery {
   kNotSent,   // no byte of it left: repeat freely
-  kAnswered,  // the provider answered, with an error
+  kAnswered,  // the provider answered that it did not act on it
   kUnknown,   // it may have been acted on
+};
+
+// What came of presenting a refresh token.
+struct RefreshAnswer {
+  // Errors: those of oauth::ParseTokenResponse; DeliveryOf tells what is known.
+  absl::StatusOr<oauth::TokenResponse> tokens = absl::UnknownError("not sent");
+  // The new refresh token of an answer that is refused for something else in it.
+  std::optional<Secret> rotated;
 };
 
 // Reads the delivery off an error that a Provider returned.
@@ -122,6 +132,12 @@ class Provider {
                                                   oauth::AuthorizationGrant grant,
                                                   oauth::DpopKey dpop_key, Permit permit,
                                                   absl::Time deadline) = 0;
+
+  // Presents a refresh token (RFC 6749 section 6), otherwise as RequestToken.
+  virtual asio::awaitable<RefreshAnswer> Refresh(const Registration& registration,
+                                                 oauth::RefreshToken refresh_token,
+                                                 oauth::DpopKey dpop_key, Permit permit,
+                                                 absl::Time deadline) = 0;
 
   // RFC 7009. OK also for a provider that does not know the token.
   // Errors: OPERATION_NOT_SUPPORTED where it has no revocation endpoint.

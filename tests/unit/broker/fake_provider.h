@@ -36,6 +36,7 @@ class FakeProvider final : public provider::Provider {
                                   Secret token, absl::Time) override {
     absl::MutexLock lock(&mutex_);
     if (!signature_error.ok()) co_return signature_error;
+    if (key_failures > 0 && key_failures-- > 0) co_return Error(Reason::kProviderUnavailable);
     co_return jose::Jwt{.algorithm = jose::Algorithm::kRS256,
                         .hash = jose::HashFunction::kSha256,
                         .payload = std::string(token.Reveal())};
@@ -81,6 +82,19 @@ class FakeProvider final : public provider::Provider {
       if (script_.size() > 1 || !repeat_last_) script_.pop_front();
     }
     co_return co_await answer(grant);
+  }
+
+  asio::awaitable<provider::RefreshAnswer> Refresh(const provider::Registration& registration,
+                                                   oauth::RefreshToken refresh_token,
+                                                   oauth::DpopKey dpop_key, provider::Permit permit,
+                                                   absl::Time deadline) override {
+    provider::RefreshAnswer answer;
+    oauth::AuthorizationGrant grant = std::move(refresh_token);
+    answer.tokens = co_await RequestToken(registration, std::move(grant), std::move(dpop_key),
+                                          std::move(permit), deadline);
+    absl::MutexLock lock(&mutex_);
+    if (!answer.tokens.ok() && !salvaged.empty()) answer.rotated = Secret(salvaged);
+    co_return answer;
   }
 
   StatusTask Revoke(const provider::Registration&, Secret token, std::string, absl::Time) override {
@@ -158,8 +172,11 @@ class FakeProvider final : public provider::Provider {
     return admitted_;
   }
   absl::Status admission_error;
+  // The refresh token in answers to refreshes that are refused; empty: none.
+  std::string salvaged;
   absl::Status metadata_error;
   absl::Status signature_error;
+  int key_failures = 0;  // so many times the keys cannot be fetched
   absl::Status revocation_error;
   absl::Status push_error;
   absl::Duration push_lifetime = absl::Seconds(60);

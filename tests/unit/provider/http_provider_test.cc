@@ -160,18 +160,79 @@ TEST_P(TokenAnswerTest, IsAnErrorWithItsDelivery) {
 
 INSTANTIATE_TEST_SUITE_P(
     Answers, TokenAnswerTest,
-    ::testing::Values(AnswerCase{"tok_invalid_grant", 400, R"({"error":"invalid_grant"})",
-                                 Reason::kReauthorizationRequired},
-                      AnswerCase{"tok_invalid_client", 401, R"({"error":"invalid_client"})",
-                                 Reason::kProviderRejectedClient},
-                      AnswerCase{"http_5xx_on_code", 503, "", Reason::kProviderUnavailable},
-                      AnswerCase{"http_429", 429, "", Reason::kProviderRateLimited},
-                      AnswerCase{"tok_error_body_garbage", 400, "<html>",
-                                 Reason::kProviderResponseInvalid},
-                      AnswerCase{"Redirect", 302, "", Reason::kProviderResponseInvalid},
-                      // What a success did is done, though it cannot be read.
-                      AnswerCase{"tok_json_broken", 200, R"({"access_token":)",
-                                 Reason::kProviderResponseInvalid, Delivery::kUnknown}),
+    ::testing::Values(
+        AnswerCase{"tok_invalid_grant", 400, R"({"error":"invalid_grant"})",
+                   Reason::kReauthorizationRequired},
+        AnswerCase{"tok_invalid_client", 401, R"({"error":"invalid_client"})",
+                   Reason::kProviderRejectedClient},
+        // A server that fails may have done it before; one that says why has not.
+        AnswerCase{"http_5xx_on_code", 503, "", Reason::kProviderUnavailable, Delivery::kUnknown},
+        AnswerCase{"Http500", 500, "{}", Reason::kProviderUnavailable, Delivery::kUnknown},
+        AnswerCase{"Http504", 504, "", Reason::kProviderUnavailable, Delivery::kUnknown},
+        AnswerCase{"TemporarilyUnavailable", 503, R"({"error":"temporarily_unavailable"})",
+                   Reason::kProviderUnavailable},
+        AnswerCase{"ServerErrorAs400", 400, R"({"error":"server_error"})",
+                   Reason::kProviderUnavailable, Delivery::kUnknown},
+        AnswerCase{"Auth0Limit", 500,
+                   R"({"error":"access_denied","error_description":"Global limit"})",
+                   Reason::kProviderRateLimited},
+        AnswerCase{"http_429", 429, "", Reason::kProviderRateLimited},
+        AnswerCase{"tok_error_body_garbage", 400, "<html>", Reason::kProviderResponseInvalid,
+                   Delivery::kUnknown},
+        AnswerCase{"Redirect", 302, "", Reason::kProviderResponseInvalid, Delivery::kUnknown},
+        // What a success did is done, though it cannot be read.
+        AnswerCase{"tok_json_broken", 200, R"({"access_token":)", Reason::kProviderResponseInvalid,
+                   Delivery::kUnknown}),
+    [](const auto& row) { return row.param.name; });
+
+// A server that says when to come back has not begun.
+TEST_F(HttpProviderTest, BelievesAServerThatDeclaresItselfAway) {
+  HttpResponse away = JsonResponse(503, "");
+  away.headers.emplace_back("retry-after", "7");
+  http_.Enqueue(kTokenUrl, std::move(away));
+  const auto tokens = RequestToken(Code());
+  EXPECT_THAT(tokens, FailsWith(Reason::kProviderUnavailable));
+  EXPECT_EQ(DeliveryOf(tokens.status()), Delivery::kAnswered);
+}
+
+struct SalvageCase {
+  std::string name;
+  int status;
+  std::string body;
+  std::string rotated;  // empty: nothing to be kept
+};
+
+void PrintTo(const SalvageCase& row, std::ostream* os) { *os << row.name; }
+
+class RefusedRefresh : public HttpProviderTest,
+                       public ::testing::WithParamInterface<SalvageCase> {};
+
+// A new refresh token means that the old one is spent, whatever else is wrong with the answer.
+TEST_P(RefusedRefresh, KeepsANewRefreshToken) {
+  http_.Enqueue(kTokenUrl, JsonResponse(GetParam().status, GetParam().body));
+  oauth::RefreshToken request{.refresh_token = Secret("RT1")};
+  const RefreshAnswer answer = RunBlocking(
+      runtime_, provider_.Refresh(registration_, std::move(request), nullptr, Permit(), Soon()));
+  EXPECT_FALSE(answer.tokens.ok());
+  EXPECT_EQ(answer.rotated ? std::string(answer.rotated->Reveal()) : "", GetParam().rotated);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, RefusedRefresh,
+    ::testing::Values(
+        SalvageCase{"TokenType", 200,
+                    R"({"access_token":"a","token_type":"mac","refresh_token":"RT2"})", "RT2"},
+        SalvageCase{"NoAccessToken", 200, R"({"token_type":"Bearer","refresh_token":"RT2"})",
+                    "RT2"},
+        SalvageCase{"BadScope", 200,
+                    R"({"access_token":"a","token_type":"Bearer","scope":7,"refresh_token":"RT2"})",
+                    "RT2"},
+        SalvageCase{"Created", 201, R"({"refresh_token":"RT2"})", "RT2"},
+        SalvageCase{"NoNewOne", 200, R"({"token_type":"Bearer"})", ""},
+        SalvageCase{"Malformed", 200, R"({"refresh_token":7})", ""},
+        SalvageCase{"ErrorToo", 200, R"({"error":"server_error","refresh_token":"RT2"})", ""},
+        SalvageCase{"Refusal", 400, R"({"error":"invalid_grant","refresh_token":"RT2"})", ""},
+        SalvageCase{"Truncated", 200, R"({"refresh_token":"RT2")", ""}),
     [](const auto& row) { return row.param.name; });
 
 TEST_F(HttpProviderTest, CallsAProviderUnavailableThatTakesTooLong) {
@@ -293,6 +354,7 @@ struct RevocationCase {
   int status;
   std::string body;
   Reason reason;
+  Delivery delivery = Delivery::kAnswered;
 };
 
 void PrintTo(const RevocationCase& row, std::ostream* os) { *os << row.name; }
@@ -305,18 +367,19 @@ TEST_P(RevocationTest, Fails) {
                    [row = GetParam()](const auto&) { return JsonResponse(row.status, row.body); });
   const absl::Status status = Revoke();
   EXPECT_THAT(status, FailsWith(GetParam().reason));
-  EXPECT_EQ(DeliveryOf(status), Delivery::kAnswered);
+  EXPECT_EQ(DeliveryOf(status), GetParam().delivery);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Answers, RevocationTest,
-    ::testing::Values(RevocationCase{"rev_unsupported_type", 400,
-                                     R"({"error":"unsupported_token_type"})",
-                                     Reason::kOperationNotSupported},
-                      RevocationCase{"rev_redirect", 302, "", Reason::kProviderResponseInvalid},
-                      RevocationCase{"rev_invalid_client", 401, R"({"error":"invalid_client"})",
-                                     Reason::kProviderRejectedClient},
-                      RevocationCase{"Unavailable", 503, "", Reason::kProviderUnavailable}),
+    ::testing::Values(
+        RevocationCase{"rev_unsupported_type", 400, R"({"error":"unsupported_token_type"})",
+                       Reason::kOperationNotSupported},
+        RevocationCase{"rev_redirect", 302, "", Reason::kProviderResponseInvalid,
+                       Delivery::kUnknown},
+        RevocationCase{"rev_invalid_client", 401, R"({"error":"invalid_client"})",
+                       Reason::kProviderRejectedClient},
+        RevocationCase{"Unavailable", 503, "", Reason::kProviderUnavailable, Delivery::kUnknown}),
     [](const auto& row) { return row.param.name; });
 
 // `rev-no-endpoint`
