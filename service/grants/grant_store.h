@@ -20,6 +20,7 @@
 #include "base/task.h"
 #include "grants/grant.h"
 #include "grants/pending_authorization.h"
+#include "grants/pending_revocation.h"
 
 namespace tokenbroker::grants {
 
@@ -215,6 +216,20 @@ class GrantStore {
   // Remembers it for `lifetime` from now; where it is remembered already, for no less than before.
   // Errors: LIMIT_REACHED, for a store with a bound of its own.
   virtual StatusTask RememberTokenId(TokenId id, absl::Duration lifetime) = 0;
+
+  // --- revocations that the provider has not confirmed ---
+
+  // Keeps it until it is dropped, or for `lifetime` from now at most; due at `due`. What was there
+  // under its id is replaced. Errors: LIMIT_REACHED, for a store with a bound of its own.
+  virtual StatusTask PutRevocation(PendingRevocation revocation, absl::Time due,
+                                   absl::Duration lifetime) = 0;
+  // Claims up to `limit` that are due at `now`, hiding them from other claims for `visibility`.
+  // Whoever claims one puts it again or drops it; otherwise it is due again after `visibility`. One
+  // that does not open with the keys is left out.
+  virtual Task<std::vector<PendingRevocation>> ClaimRevocations(absl::Time now, std::size_t limit,
+                                                                absl::Duration visibility) = 0;
+  // What is not there is no error.
+  virtual StatusTask DropRevocation(std::string id) = 0;
 
   // --- the store itself ---
 

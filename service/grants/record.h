@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/secret.h"
 #include "grants/grant.h"
+#include "grants/grant_store.h"
 #include "grants/pending_authorization.h"
 
 namespace tokenbroker::grants {
@@ -22,6 +23,15 @@ absl::StatusOr<Grant> ParseGrant(std::string_view record);
 Secret SerializeAuthorization(const PendingAuthorization& pending);
 // Errors: RECORD_UNREADABLE.
 absl::StatusOr<PendingAuthorization> ParseAuthorization(std::string_view record);
+
+// A commit, its lease aside, as it waits in a spool.
+Secret SerializeAnswer(const GrantCommit& commit);
+// Errors: RECORD_UNREADABLE.
+absl::StatusOr<GrantCommit> ParseAnswer(std::string_view record);
+
+Secret SerializeRevocation(const PendingRevocation& revocation);
+// Errors: RECORD_UNREADABLE.
+absl::StatusOr<PendingRevocation> ParseRevocation(std::string_view record);
 
 Secret SerializeOutcome(const CallbackOutcome& outcome);
 // Errors: RECORD_UNREADABLE.

@@ -14,6 +14,7 @@ using grants::GrantState;
 using grants::Lease;
 using grants::LookedOver;
 using grants::PendingAuthorization;
+using grants::PendingRevocation;
 using grants::ScheduleSummary;
 using grants::TokenId;
 
@@ -21,7 +22,8 @@ MemoryGrantStore::MemoryGrantStore(const Clock& clock, const MemoryLimits& limit
     : authorizations_(clock, limits.pending_authorizations),
       grants_(clock, limits.grants),
       token_ids_(clock, limits.token_ids),
-      shared_limits_(clock) {}
+      shared_limits_(clock),
+      revocations_(clock, limits.revocations) {}
 
 StatusTask MemoryGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
   co_return authorizations_.Put(state, std::move(pending));
@@ -143,6 +145,22 @@ Task<limits::Share> MemoryGrantStore::TakeShare(std::string name, std::optional<
 
 StatusTask MemoryGrantStore::CoolDown(std::string name, absl::Duration duration) {
   shared_limits_.CoolDown(name, duration);
+  co_return absl::OkStatus();
+}
+
+StatusTask MemoryGrantStore::PutRevocation(PendingRevocation revocation, absl::Time due,
+                                           absl::Duration lifetime) {
+  co_return revocations_.Put(std::move(revocation), due, lifetime);
+}
+
+Task<std::vector<PendingRevocation>> MemoryGrantStore::ClaimRevocations(absl::Time now,
+                                                                        std::size_t limit,
+                                                                        absl::Duration visibility) {
+  co_return revocations_.Claim(now, limit, visibility);
+}
+
+StatusTask MemoryGrantStore::DropRevocation(std::string id) {
+  revocations_.Drop(id);
   co_return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include "limits/limit_store.h"
 #include "storage/memory/memory_authorizations.h"
 #include "storage/memory/memory_grants.h"
+#include "storage/memory/memory_revocations.h"
 #include "storage/memory/memory_shared_limits.h"
 #include "storage/memory/memory_token_ids.h"
 
@@ -20,6 +21,7 @@ struct MemoryLimits {
   std::size_t pending_authorizations = 100'000;
   std::size_t grants = 1'000'000;
   std::size_t token_ids = 1'000'000;
+  std::size_t revocations = 100'000;
 };
 
 // Thread-safe. No method ever suspends or fails with STORE_UNAVAILABLE, and what has run out is
@@ -69,6 +71,12 @@ class MemoryGrantStore final : public grants::GrantStore, public limits::LimitSt
                                 int wanted) override;
   StatusTask CoolDown(std::string name, absl::Duration duration) override;
 
+  StatusTask PutRevocation(grants::PendingRevocation revocation, absl::Time due,
+                           absl::Duration lifetime) override;
+  Task<std::vector<grants::PendingRevocation>> ClaimRevocations(absl::Time now, std::size_t limit,
+                                                                absl::Duration visibility) override;
+  StatusTask DropRevocation(std::string id) override;
+
   StatusTask Check() override;
   void Observe(grants::GrantObserver* observer) override;
 
@@ -79,6 +87,7 @@ class MemoryGrantStore final : public grants::GrantStore, public limits::LimitSt
   MemoryGrants grants_;
   MemoryTokenIds token_ids_;
   MemorySharedLimits shared_limits_;
+  MemoryRevocations revocations_;
   grants::GrantObserver* observer_ = nullptr;
 };
 

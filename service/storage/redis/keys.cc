@@ -68,6 +68,12 @@ std::string RedisKeys::Limit(std::string_view limit_name) const {
   return std::string(prefix_).append(":limit:").append(limit_name);
 }
 
+std::string RedisKeys::Revocation(std::string_view id) const {
+  return Revocations().append(":").append(id);
+}
+
+std::string RedisKeys::Revocations() const { return Sharded("revoke", kRevocationShard); }
+
 std::string RedisKeys::IndexKey() const { return prefix_ + ":index-key"; }
 
 std::string RedisKeys::Sharded(std::string_view kind, int shard) const {

@@ -9,6 +9,8 @@
 namespace tokenbroker::storage {
 
 inline constexpr int kShards = 1024;
+// Where all revocations lie.
+inline constexpr int kRevocationShard = 0;
 
 // The shard of a grant id, or of the name of a state: FNV-1a, 64 bits, modulo kShards.
 int ShardOf(std::string_view name);
@@ -39,6 +41,9 @@ class RedisKeys {
   std::string Index(std::string_view kind, std::string_view value_name) const;
   std::string TokenId(std::string_view token_id_name) const;
   std::string Limit(std::string_view limit_name) const;
+  // `id` may be empty: what the names of all begin with.
+  std::string Revocation(std::string_view id) const;
+  std::string Revocations() const;
   std::string IndexKey() const;
 
  private:

@@ -20,6 +20,7 @@ using grants::GrantState;
 using grants::Lease;
 using grants::LookedOver;
 using grants::PendingAuthorization;
+using grants::PendingRevocation;
 using grants::ScheduleSummary;
 using grants::TokenId;
 
@@ -53,7 +54,8 @@ RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const gra
       schedule_(parts_),
       walk_(parts_),
       token_ids_(parts_),
-      limits_(parts_) {}
+      limits_(parts_),
+      revocations_(parts_) {}
 
 StatusTask RedisGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
   return authorizations_.Put(std::move(state), std::move(pending));
@@ -174,6 +176,21 @@ Task<limits::Share> RedisGrantStore::TakeShare(std::string name, std::optional<l
 
 StatusTask RedisGrantStore::CoolDown(std::string name, absl::Duration duration) {
   return limits_.CoolDown(std::move(name), duration);
+}
+
+StatusTask RedisGrantStore::PutRevocation(PendingRevocation revocation, absl::Time due,
+                                          absl::Duration lifetime) {
+  return revocations_.Put(std::move(revocation), due, lifetime);
+}
+
+Task<std::vector<PendingRevocation>> RedisGrantStore::ClaimRevocations(absl::Time now,
+                                                                       std::size_t limit,
+                                                                       absl::Duration visibility) {
+  return revocations_.Claim(now, limit, visibility);
+}
+
+StatusTask RedisGrantStore::DropRevocation(std::string id) {
+  return revocations_.Drop(std::move(id));
 }
 
 StatusTask RedisGrantStore::Check() {

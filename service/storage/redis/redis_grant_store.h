@@ -23,6 +23,7 @@
 #include "storage/redis/redis_leases.h"
 #include "storage/redis/redis_limits.h"
 #include "storage/redis/redis_listing.h"
+#include "storage/redis/redis_revocations.h"
 #include "storage/redis/redis_schedule.h"
 #include "storage/redis/redis_token_ids.h"
 #include "storage/redis/redis_walk.h"
@@ -92,6 +93,12 @@ class RedisGrantStore final : public grants::GrantStore, public limits::LimitSto
                                 int wanted) override;
   StatusTask CoolDown(std::string name, absl::Duration duration) override;
 
+  StatusTask PutRevocation(grants::PendingRevocation revocation, absl::Time due,
+                           absl::Duration lifetime) override;
+  Task<std::vector<grants::PendingRevocation>> ClaimRevocations(absl::Time now, std::size_t limit,
+                                                                absl::Duration visibility) override;
+  StatusTask DropRevocation(std::string id) override;
+
   // Errors besides STORE_UNAVAILABLE: RECORD_UNREADABLE where the key ring is not the one that this
   // Redis was filled with.
   StatusTask Check() override;
@@ -117,6 +124,7 @@ class RedisGrantStore final : public grants::GrantStore, public limits::LimitSto
   RedisWalk walk_;
   RedisTokenIds token_ids_;
   RedisLimits limits_;
+  RedisRevocations revocations_;
 
   grants::GrantObserver* observer_ = nullptr;
   // Last, so that it is the first to go: its callbacks use what stands above.

@@ -26,6 +26,9 @@ class FaultyGrantStore final : public grants::GrantStore {
     fault_ = fault;
   }
   int calls() const { return calls_; }
+  // How often a lease was asked for, and how often one was renewed.
+  int acquisitions() const { return acquisitions_; }
+  int renewals() const { return renewals_; }
 
   StatusTask PutAuthorization(Secret state, grants::PendingAuthorization pending) override {
     return Guard(inner_.PutAuthorization(std::move(state), std::move(pending)));
@@ -67,10 +70,12 @@ class FaultyGrantStore final : public grants::GrantStore {
   }
   Task<grants::Lease> AcquireLease(std::string grant_id, std::string holder,
                                    absl::Duration lifetime) override {
+    ++acquisitions_;
     return Guard(inner_.AcquireLease(std::move(grant_id), std::move(holder), lifetime));
   }
   StatusTask RenewLease(grants::Lease lease, absl::Duration lifetime) override {
-    return inner_.RenewLease(std::move(lease), lifetime);  // by its own clock: not counted
+    // By its own clock: not counted among the calls.
+    return Count(inner_.RenewLease(std::move(lease), lifetime), renewals_);
   }
   StatusTask ReleaseLease(grants::Lease lease) override {
     return Guard(inner_.ReleaseLease(std::move(lease)));
@@ -104,6 +109,17 @@ class FaultyGrantStore final : public grants::GrantStore {
   StatusTask RememberTokenId(grants::TokenId id, absl::Duration lifetime) override {
     return Guard(inner_.RememberTokenId(std::move(id), lifetime));
   }
+  StatusTask PutRevocation(grants::PendingRevocation revocation, absl::Time due,
+                           absl::Duration lifetime) override {
+    return Guard(inner_.PutRevocation(std::move(revocation), due, lifetime));
+  }
+  Task<std::vector<grants::PendingRevocation>> ClaimRevocations(
+      absl::Time now, std::size_t limit, absl::Duration visibility) override {
+    return Guard(inner_.ClaimRevocations(now, limit, visibility));
+  }
+  StatusTask DropRevocation(std::string id) override {
+    return Guard(inner_.DropRevocation(std::move(id)));
+  }
   StatusTask Check() override { return Guard(inner_.Check()); }
   void Observe(grants::GrantObserver* observer) override { inner_.Observe(observer); }
 
@@ -118,7 +134,15 @@ class FaultyGrantStore final : public grants::GrantStore {
     co_return result;
   }
 
+  static StatusTask Count(StatusTask call, std::atomic<int>& counter) {
+    absl::Status status = co_await std::move(call);
+    ++counter;
+    co_return status;
+  }
+
   grants::GrantStore& inner_;
+  std::atomic<int> acquisitions_ = 0;
+  std::atomic<int> renewals_ = 0;
   std::atomic<int> calls_ = 0;
   std::atomic<int> first_ = 0;
   std::atomic<int> count_ = 0;

@@ -1,0 +1,137 @@
+#include "storage/disk/disk_spool.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+#include "base/status_macros.h"
+#include "grants/record.h"
+#include "storage/disk/durable_file.h"
+
+namespace tokenbroker::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kAnswer[] = ".answer";
+constexpr char kDraft[] = ".answer.new";
+constexpr char kSetAside[] = ".set-aside";
+
+grants::SealedName SealedNameOf(const std::string& name) {
+  return {.name = absl::StrCat("spool/", name), .generation = 0};
+}
+
+// The one word for the log: a message could quote what it should not.
+std::string CheckOf(const absl::Status& status) {
+  const ErrorMetadata metadata = MetadataOf(status);
+  const auto check = metadata.find("check");
+  if (check != metadata.end()) return check->second;
+  const auto reason = ReasonOf(status);
+  return reason ? std::string(Describe(*reason).name) : "unknown";
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DiskSpool>> DiskSpool::Open(std::string folder,
+                                                           const grants::KeyRing& ring,
+                                                           const telemetry::Log& log) {
+  std::error_code error;
+  if (fs::create_directories(folder, error)) {
+    fs::permissions(folder, fs::perms::owner_all, error);
+  }
+  const std::string lock_path = absl::StrCat(folder, "/lock");
+  const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (lock < 0) return SystemError("use refresh.spool.directory:", lock_path);
+  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    close(lock);
+    return ErrorWithMessage(
+        Reason::kInternal,
+        absl::StrCat("refresh.spool.directory: ", folder,
+                     " is in use by another process; every replica needs a folder of its own"));
+  }
+  return std::unique_ptr<DiskSpool>(new DiskSpool(std::move(folder), lock, ring, log));
+}
+
+DiskSpool::~DiskSpool() { close(lock_); }
+
+absl::Status DiskSpool::Put(const std::string& name, const grants::GrantCommit& commit) {
+  const std::string sealed = ring_.Seal(grants::SerializeAnswer(commit), SealedNameOf(name));
+  absl::Status written = WriteDurably(PathOf(name, kAnswer), sealed);
+  if (written.ok()) {
+    log_.Write(telemetry::Level::kWarning, "answer spooled",
+               {{"grant_id", commit.grant.id}, {"file", name}});
+  } else {
+    const std::string because(written.message());
+    log_.Write(telemetry::Level::kError, "answer not spooled",
+               {{"grant_id", commit.grant.id}, {"because", because}});
+  }
+  return written;
+}
+
+void DiskSpool::Drop(const std::string& name) {
+  const std::string path = PathOf(name, kAnswer);
+  if (std::remove(path.c_str()) == 0 || errno == ENOENT) return;
+  const std::string because(SystemError("remove", path).message());
+  log_.Write(telemetry::Level::kWarning, "spooled answer not removed", {{"because", because}});
+}
+
+void DiskSpool::SetAside(const std::string& name, const absl::Status& why) {
+  const std::string aside = PathOf(name, kSetAside);
+  for (const char* suffix : {kAnswer, kDraft}) {
+    const std::string path = PathOf(name, suffix);
+    if (std::rename(path.c_str(), aside.c_str()) == 0) break;
+  }
+  (void)SyncFolder(folder_);
+  const std::string check = CheckOf(why);
+  log_.Write(telemetry::Level::kError, "spooled answer set aside",
+             {{"file", aside}, {"check", check}});
+}
+
+std::vector<grants::SpooledAnswer> DiskSpool::Load() {
+  // By name: a whole file counts before a draft of the same name, which is an older or unfinished
+  // try.
+  std::map<std::string, std::string> paths;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_, error)) {
+    const std::string file = entry.path().filename().string();
+    for (const char* suffix : {kAnswer, kSetAside, kDraft}) {
+      if (!file.ends_with(suffix)) continue;
+      const std::string name = file.substr(0, file.size() - std::string(suffix).size());
+      const bool is_whole = suffix == kAnswer;
+      if (is_whole || !paths.contains(name)) paths[name] = entry.path().string();
+    }
+  }
+  std::vector<grants::SpooledAnswer> answers;
+  for (const auto& [name, path] : paths) {
+    auto commit = Read(path, name);
+    if (!commit.ok()) {
+      SetAside(name, commit.status());
+      continue;
+    }
+    const std::string whole = PathOf(name, kAnswer);
+    if (path != whole) (void)std::rename(path.c_str(), whole.c_str());
+    answers.push_back({.name = name, .commit = *std::move(commit)});
+  }
+  return answers;
+}
+
+std::string DiskSpool::PathOf(const std::string& name, const char* suffix) const {
+  return absl::StrCat(folder_, "/", name, suffix);
+}
+
+absl::StatusOr<grants::GrantCommit> DiskSpool::Read(const std::string& path,
+                                                    const std::string& name) const {
+  ASSIGN_OR_RETURN(const std::string sealed, ReadWhole(path));
+  ASSIGN_OR_RETURN(const Secret bytes, ring_.Open(sealed, SealedNameOf(name)));
+  return grants::ParseAnswer(bytes.Reveal());
+}
+
+}  // namespace tokenbroker::storage

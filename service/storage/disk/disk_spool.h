@@ -1,0 +1,51 @@
+// The spool of answers on local disk.
+//
+//   <name>.answer        one answer: a sealed AnswerRecord (grants/record.proto), bound to its name
+//   <name>.answer.new    one that was being written when the machine stopped
+//   <name>.set-aside     one that nobody could use; looked at again at every start
+//   lock                 held by the process whose folder it is
+//
+// Names are random: they say nothing. What is inside opens with the key ring alone.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "grants/answer_spool.h"
+#include "grants/seal.h"
+#include "telemetry/log.h"
+
+namespace tokenbroker::storage {
+
+// Thread-safe, as the file system is: no two answers share a name.
+class DiskSpool final : public grants::AnswerSpool {
+ public:
+  // Takes the folder for this process alone until it ends; makes it where it is missing, for this
+  // user alone. Borrows `ring` and `log`.
+  // Errors: INTERNAL with a message for people, also where another process has the folder.
+  static absl::StatusOr<std::unique_ptr<DiskSpool>> Open(std::string folder,
+                                                         const grants::KeyRing& ring,
+                                                         const telemetry::Log& log);
+  ~DiskSpool() override;
+
+  absl::Status Put(const std::string& name, const grants::GrantCommit& commit) override;
+  void Drop(const std::string& name) override;
+  void SetAside(const std::string& name, const absl::Status& why) override;
+  std::vector<grants::SpooledAnswer> Load() override;
+
+ private:
+  DiskSpool(std::string folder, int lock, const grants::KeyRing& ring, const telemetry::Log& log)
+      : folder_(std::move(folder)), lock_(lock), ring_(ring), log_(log) {}
+
+  std::string PathOf(const std::string& name, const char* suffix) const;
+  absl::StatusOr<grants::GrantCommit> Read(const std::string& path, const std::string& name) const;
+
+  const std::string folder_;
+  const int lock_;  // a descriptor, closed at the end
+  const grants::KeyRing& ring_;
+  const telemetry::Log& log_;
+};
+
+}  // namespace tokenbroker::storage

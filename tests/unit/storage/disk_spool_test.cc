@@ -1,0 +1,179 @@
+#include "storage/disk/disk_spool.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "storage/disk/durable_file.h"
+#include "support/manual_clock.h"
+#include "support/sample_grant.h"
+#include "support/status_matchers.h"
+#include "support/temp_dir.h"
+#include "telemetry/line_sink.h"
+
+namespace tokenbroker::storage {
+namespace {
+
+using grants::GrantCommit;
+using grants::KeyRing;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class Lines final : public telemetry::LineSink {
+ public:
+  void Write(std::string_view lines) override { text += lines; }
+  std::string text;
+};
+
+KeyRing RingOf(const std::string& id) {
+  std::vector<grants::SealingKey> keys;
+  keys.push_back({id, Secret(std::string(grants::kSealingKeySize, id[0]))});
+  return *KeyRing::Create(std::move(keys));
+}
+
+class DiskSpoolTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<DiskSpool> Open() { return Open(ring_); }
+  std::unique_ptr<DiskSpool> Open(const KeyRing& ring) {
+    auto spool = DiskSpool::Open(folder_, ring, log_);
+    EXPECT_OK(spool);
+    return spool.ok() ? *std::move(spool) : nullptr;
+  }
+  GrantCommit Answer(const std::string& grant_id) const {
+    return {.grant = testing::SampleGrant(grant_id, clock_.Now()), .expected_generation = 7};
+  }
+  std::vector<std::string> Files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().filename() != "lock") names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+  void Overwrite(const std::string& name, const std::string& content) const {
+    std::ofstream(folder_ + "/" + name) << content;
+  }
+  std::string Content(const std::string& name) const { return *ReadWhole(folder_ + "/" + name); }
+
+  const testing::TempDir temp_;
+  const std::string folder_ = temp_.path() + "/spool";
+  testing::ManualClock clock_;
+  Lines lines_;
+  const telemetry::Log log_{lines_, clock_, telemetry::Level::kDebug, telemetry::Format::kText};
+  const KeyRing ring_ = RingOf("one");
+};
+
+TEST_F(DiskSpoolTest, KeepsAnswersFromOneProcessToTheNext) {
+  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  const auto found = Open()->Load();
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].name, "a");
+  EXPECT_EQ(found[0].commit.expected_generation, 7u);
+  const grants::Grant put = testing::SampleGrant("grant-1", clock_.Now());
+  EXPECT_EQ(grants::SerializeGrant(found[0].commit.grant), grants::SerializeGrant(put));
+}
+
+TEST_F(DiskSpoolTest, ReplacesAndDrops) {
+  const auto spool = Open();
+  ASSERT_OK(spool->Put("a", Answer("grant-1")));
+  ASSERT_OK(spool->Put("a", Answer("grant-2")));
+  ASSERT_THAT(spool->Load(), SizeIs(1));
+  EXPECT_EQ(spool->Load()[0].commit.grant.id, "grant-2");
+  spool->Drop("a");
+  spool->Drop("a");
+  EXPECT_THAT(spool->Load(), IsEmpty());
+  EXPECT_THAT(Files(), IsEmpty());
+}
+
+TEST_F(DiskSpoolTest, ShowsNothingToOthers) {
+  const auto spool = Open();
+  ASSERT_OK(spool->Put("a", Answer("grant-1")));
+  EXPECT_THAT(Content("a.answer"), Not(HasSubstr("secret")));
+  EXPECT_THAT(lines_.text, Not(HasSubstr("secret")));
+  struct stat folder = {};
+  struct stat file = {};
+  ASSERT_EQ(stat(folder_.c_str(), &folder), 0);
+  ASSERT_EQ(stat((folder_ + "/a.answer").c_str(), &file), 0);
+  EXPECT_EQ(folder.st_mode & 0777u, 0700u);
+  EXPECT_EQ(file.st_mode & 0777u, 0600u);
+}
+
+TEST_F(DiskSpoolTest, SetsAsideWhatDoesNotOpenAndTriesItAgain) {
+  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  const KeyRing other = RingOf("two");
+  EXPECT_THAT(Open(other)->Load(), IsEmpty());
+  EXPECT_THAT(Files(), ElementsAre("a.set-aside"));
+  EXPECT_THAT(lines_.text, HasSubstr("key_unknown"));
+  EXPECT_THAT(Open()->Load(), SizeIs(1)) << "the key is back";
+  EXPECT_THAT(Files(), ElementsAre("a.answer"));
+}
+
+struct Damage {
+  std::string name;
+  std::string (*spoil)(const std::string& whole);
+};
+class DamagedAnswer : public DiskSpoolTest, public ::testing::WithParamInterface<Damage> {};
+
+TEST_P(DamagedAnswer, IsSetAsideAndNeverDeleted) {
+  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  Overwrite("a.answer", GetParam().spoil(Content("a.answer")));
+  EXPECT_THAT(Open()->Load(), IsEmpty());
+  EXPECT_THAT(Open()->Load(), IsEmpty());
+  EXPECT_THAT(Files(), ElementsAre("a.set-aside"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Disk, DamagedAnswer,
+    ::testing::Values(Damage{"Empty", [](const std::string&) { return std::string(); }},
+                      Damage{"Short", [](const std::string& s) { return s.substr(0, 40); }},
+                      Damage{"Long", [](const std::string& s) { return s + "x"; }},
+                      Damage{"Flipped",
+                             [](std::string const& s) {
+                               std::string bad = s;
+                               bad[bad.size() / 2] = static_cast<char>(bad[bad.size() / 2] ^ 1);
+                               return bad;
+                             }}),
+    [](const auto& row) { return row.param.name; });
+
+TEST_F(DiskSpoolTest, BindsAnAnswerToItsName) {
+  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  std::filesystem::rename(folder_ + "/a.answer", folder_ + "/b.answer");
+  EXPECT_THAT(Open()->Load(), IsEmpty());
+}
+
+// The machine stopped while it was being written: whole or not, it is looked at.
+TEST_F(DiskSpoolTest, LooksAtDrafts) {
+  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  std::filesystem::rename(folder_ + "/a.answer", folder_ + "/a.answer.new");
+  Overwrite("b.answer.new", "half of");
+  EXPECT_THAT(Open()->Load(), SizeIs(1));
+  EXPECT_THAT(Files(), ElementsAre("a.answer", "b.set-aside"));
+}
+
+TEST_F(DiskSpoolTest, BelongsToOneProcess) {
+  auto first = Open();
+  const auto second = DiskSpool::Open(folder_, ring_, log_);
+  EXPECT_THAT(second, testing::FailsWith(Reason::kInternal));
+  first.reset();
+  EXPECT_OK(DiskSpool::Open(folder_, ring_, log_));
+}
+
+TEST_F(DiskSpoolTest, SaysWhereItCannotBe) {
+  const std::string file = temp_.Write("file", "");
+  const auto spool = DiskSpool::Open(file + "/spool", ring_, log_);
+  ASSERT_FALSE(spool.ok());
+  EXPECT_THAT(std::string(spool.status().message()), HasSubstr("refresh.spool.directory"));
+}
+
+}  // namespace
+}  // namespace tokenbroker::storage
