@@ -15,14 +15,16 @@ constexpr std::size_t kMaxPageSize = 1000;
 }  // namespace
 
 Broker::Broker(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-               TokenCache& cache, GrantChanges&, Runtime& runtime, BrokerOptions options)
+               TokenCache& cache, GrantChanges& changes, Runtime& runtime, BrokerOptions options)
     : clients_(clients),
       store_(store),
+      revocations_(clients, store, clock, runtime),
       authorization_(clients, store, clock, options.limits),
-      callback_(clients, store, clock, runtime),
-      refresh_(clients, store, clock, runtime, std::move(options.replica)),
+      callback_(clients, store, clock, runtime, revocations_),
+      refresh_(clients, store, clock, changes, runtime, revocations_, std::move(options.replica),
+               options.spool, options.spool_when),
       access_tokens_(clients, store, clock, cache, refresh_, runtime, options.refresh_ahead),
-      revocation_(clients, store, clock, runtime),
+      revocation_(clients, store, clock, revocations_),
       token_exchange_(clients, clock),
       logout_(clients, store, clock) {}
 
@@ -110,6 +112,8 @@ Task<int> Broker::SubmitLogoutToken(const Asker& asker, SubmittedLogoutToken sub
                                     absl::Time deadline) {
   return logout_.SubmitToken(asker, std::move(submitted), deadline);
 }
+
+asio::awaitable<void> Broker::WorkOffRevocations() const { return revocations_.Run(); }
 
 StatusTask Broker::CheckStore() { return store_.Check(); }
 

@@ -12,6 +12,7 @@
 #include "broker/logout.h"
 #include "broker/refresh.h"
 #include "broker/revocation.h"
+#include "broker/revocation_queue.h"
 #include "broker/token_cache.h"
 #include "broker/token_exchange.h"
 #include "broker/use_cases.h"
@@ -21,8 +22,10 @@
 namespace tokenbroker::broker {
 
 struct BrokerOptions {
-  std::string replica;        // unique among replicas, for leases
-  bool refresh_ahead = true;  // refresh.scheduler.enabled
+  std::string replica;                   // unique among replicas, for leases
+  bool refresh_ahead = true;             // refresh.scheduler.enabled
+  grants::AnswerSpool* spool = nullptr;  // null: nothing that the store does not take outlives us
+  SpoolWhen spool_when = SpoolWhen::kStoreFails;
   AuthorizationLimits limits;
 };
 
@@ -61,9 +64,19 @@ class Broker final : public UseCases {
   // How many refreshes are under way: a drain waits for none.
   int refreshes_in_flight() const { return refresh_.in_flight(); }
 
+  // Begins to store what a former process left in the spool. Once.
+  void ReplaySpool() { refresh_.ReplaySpool(); }
+
+  // Sees to revocations that providers have not confirmed, without end.
+  asio::awaitable<void> WorkOffRevocations() const;
+
+  // Puts answers of providers that the store has not taken on disk: for the end of the process.
+  void SpoolAnswers() { refresh_.SpoolAnswers(); }
+
  private:
   const Clients& clients_;
   grants::GrantStore& store_;
+  const RevocationQueue revocations_;
   Authorization authorization_;
   Callback callback_;
   Refresh refresh_;

@@ -85,11 +85,11 @@ Task<std::shared_ptr<const CallbackOutcome>> ClaimAndRedeem(Redemption redemptio
 }  // namespace
 
 Callback::Callback(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-                   Runtime& runtime)
+                   Runtime& runtime, RevocationQueue revocations)
     : clients_(clients),
       store_(store),
       clock_(clock),
-      runtime_(runtime),
+      revocations_(std::move(revocations)),
       flights_(runtime, clock) {}
 
 Task<CallbackAnswer> Callback::Submit(const Asker& asker, SubmittedCallback callback,
@@ -119,7 +119,7 @@ Task<CallbackAnswer> Callback::Submit(const Asker& asker, SubmittedCallback call
   auto work = [redemption = Redemption{.client = *client,
                                        .store = store_,
                                        .clock = clock_,
-                                       .runtime = runtime_,
+                                       .revocations = revocations_,
                                        .pending = *std::move(pending),
                                        .response = std::move(response)},
                digest]() mutable { return ClaimAndRedeem(std::move(redemption), digest); };

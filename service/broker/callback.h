@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "base/task.h"
 #include "broker/client.h"
+#include "broker/revocation_queue.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
 #include "provider/single_flight.h"
@@ -34,7 +35,9 @@ struct CallbackAnswer {
 class Callback {
  public:
   // `runtime` runs what must go on when the caller hangs up.
-  Callback(const Clients& clients, grants::GrantStore& store, const Clock& clock, Runtime& runtime);
+  // What is got and not kept is revoked by `revocations`.
+  Callback(const Clients& clients, grants::GrantStore& store, const Clock& clock, Runtime& runtime,
+           RevocationQueue revocations);
 
   // Checks the authorization response against the request it answers, redeems the code once, checks
   // the answer, and stores the grant. The very same callback by the same caller gets the very same
@@ -56,7 +59,7 @@ class Callback {
   const Clients& clients_;
   grants::GrantStore& store_;
   const Clock& clock_;
-  Runtime& runtime_;
+  const RevocationQueue revocations_;
   provider::SingleFlight<std::string, SharedOutcome> flights_;
 };
 

@@ -40,11 +40,13 @@ Task<VerifiedToken> VerifyToken(const Client& client, provider::TokenKind kind, 
 }
 
 StatusTask CheckRefreshedIdToken(const Client& client, const grants::Grant& grant,
-                                 oauth::TokenResponse& response, const Clock& clock) {
+                                 oauth::TokenResponse& response, const Clock& clock,
+                                 KeyPatience patience) {
   if (!response.id_token) co_return absl::OkStatus();
   Backoff backoff(absl::Milliseconds(200), absl::Seconds(2));
   absl::StatusOr<VerifiedToken> verified = absl::UnknownError("not tried");
-  for (int attempt = 0; attempt < kKeyFetchAttempts; ++attempt) {
+  const int attempts = patience == KeyPatience::kSome ? kKeyFetchAttempts : 1;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
     if (attempt > 0) co_await Pause(backoff.Next());
     Secret token = response.id_token->Copy();
     const absl::Time deadline = clock.Now() + absl::Seconds(10);

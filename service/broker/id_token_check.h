@@ -16,14 +16,17 @@ namespace tokenbroker::broker {
 // errors that are no failed check (an unreachable provider, a denial by policy) stay as they are.
 absl::Status AsProviderFault(absl::Status failure);
 
+// Whether keys that cannot be fetched are tried again, for some seconds.
+enum class KeyPatience { kNone, kSome };
+
 // Checks the ID token of a refresh, if there is one, against the grant (OIDC Core 12.2), its
-// signature and at_hash included. Keys that cannot be fetched are tried again for a while, since
-// the answer cannot be had a second time. An ID token that was encrypted is replaced by the signed
+// signature and at_hash included. An ID token that was encrypted is replaced by the signed
 // one inside. Errors: those of jose::VerifyJws,
 // oauth::ValidateRefreshedIdToken and oauth::CheckHashes; PROVIDER_UNAVAILABLE where the keys stay
 // away.
 StatusTask CheckRefreshedIdToken(const Client& client, const grants::Grant& grant,
-                                 oauth::TokenResponse& response, const Clock& clock);
+                                 oauth::TokenResponse& response, const Clock& clock,
+                                 KeyPatience patience);
 
 // A token of the provider's whose signature has been verified, with its claims.
 struct VerifiedToken {

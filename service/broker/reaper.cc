@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "broker/revocation.h"
+#include "broker/revocation_queue.h"
 
 namespace tokenbroker::broker {
 
@@ -22,7 +23,9 @@ asio::awaitable<void> Reaper::End(grants::Grant grant, std::string because) {
   ended_.fetch_add(1);
   log_.Write(telemetry::Level::kInfo, "ended dead grant", {grant_id, client_name, reason});
   const Client* client = clients_.FindAny(grant.client);
-  if (client != nullptr) RevokeInBackground(runtime_, *client, TokensOf(*ended), clock_);
+  if (client == nullptr) co_return;
+  const RevocationQueue revocations(clients_, store_, clock_, runtime_);
+  revocations.Submit(*client, TokensOf(*ended));
 }
 
 asio::awaitable<void> Reaper::Forget(int slice, std::vector<std::string> gone) {

@@ -208,7 +208,7 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   std::vector<IssuedToken> issued = TokensOf(*response);
   auto back = co_await CheckBackChannel(redemption, *response, *front);
   if (!back.ok()) {
-    RevokeInBackground(redemption.runtime, client, std::move(issued), redemption.clock);
+    redemption.revocations.Submit(client, std::move(issued));
     co_return AsProviderFault(back.status());
   }
   Secret shown = response->access_token.Copy();
@@ -216,14 +216,14 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   absl::Status confirmed =
       co_await ConfirmAccessToken(client, std::move(shown), std::move(subject), redemption.clock);
   if (!confirmed.ok()) {
-    RevokeInBackground(redemption.runtime, client, std::move(issued), redemption.clock);
+    redemption.revocations.Submit(client, std::move(issued));
     co_return confirmed;
   }
   response->id_token = std::move(back->signed_token);
   const grants::Grant grant = MakeGrant(redemption, *response, std::move(back->facts));
   absl::Status stored = co_await StoreGrant(redemption, grant);
   if (!stored.ok()) {
-    RevokeInBackground(redemption.runtime, client, std::move(issued), redemption.clock);
+    redemption.revocations.Submit(client, std::move(issued));
     co_return stored;
   }
   grants::CallbackOutcome outcome{.grant_id = grant.id,

@@ -4,8 +4,8 @@
 #include "base/clock.h"
 #include "base/task.h"
 #include "broker/client.h"
+#include "broker/revocation_queue.h"
 #include "grants/grant_store.h"
-#include "net/runtime.h"
 #include "oauth/authorization_response.h"
 #include "provider/permit.h"
 
@@ -16,14 +16,14 @@ struct Redemption {
   const Client& client;
   grants::GrantStore& store;
   const Clock& clock;
-  Runtime& runtime;
+  RevocationQueue revocations;
   grants::PendingAuthorization pending;
   oauth::AuthorizationResponse response;
   provider::Permit permit;  // to send the code
 };
 
 // Checks the response and its ID token, sends the code, checks the answer, stores the grant. Tokens
-// that were got and are not kept are revoked behind the scenes.
+// that were got and are not kept are revoked by the queue.
 // Errors: as Callback::Submit.
 Task<grants::CallbackOutcome> Redeem(Redemption redemption);
 

@@ -11,6 +11,7 @@
 #include "broker/failed_refreshes.h"
 #include "broker/lifetime.h"
 #include "broker/refresh_flight.h"
+#include "broker/spool_replay.h"
 #include "broker/token_cache.h"
 
 namespace tokenbroker::broker {
@@ -24,11 +25,26 @@ StatusTask Immediately(absl::Status status) { co_return status; }
 }  // namespace
 
 struct Refresh::Shared {
-  Shared(RefreshContext borrowed, std::string name)
-      : context(std::move(borrowed)), replica(std::move(name)) {}
+  Shared(const Clients& clients, grants::GrantStore& store, const Clock& clock,
+         GrantChanges& changes, Runtime& runtime, RevocationQueue revocations, std::string name,
+         grants::AnswerSpool* spool, SpoolWhen spool_when)
+      : answers(spool, spool_when),
+        context{.clients = clients,
+                .store = store,
+                .clock = clock,
+                .runtime = runtime,
+                .turns = turns,
+                .changes = changes,
+                .answers = answers,
+                .revocations = std::move(revocations)},
+        replica(std::move(name)),
+        replay(spool, turns) {}
 
+  GrantTurns turns;
+  HeldAnswers answers;
   const RefreshContext context;
   const std::string replica;
+  SpoolReplay replay;
   std::atomic<std::uint64_t> flights = 0;
   std::atomic<int> in_flight = 0;
   FailedRefreshes failed{kMostFailures};
@@ -101,10 +117,11 @@ bool Meets(const grants::Grant& grant, const RefreshNeed& need, const RefreshRul
 }
 
 Refresh::Refresh(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-                 Runtime& runtime, std::string replica)
-    : shared_(std::make_shared<Shared>(
-          RefreshContext{.clients = clients, .store = store, .clock = clock, .runtime = runtime},
-          std::move(replica))),
+                 GrantChanges& changes, Runtime& runtime, RevocationQueue revocations,
+                 std::string replica, grants::AnswerSpool* spool, SpoolWhen spool_when)
+    : shared_(std::make_shared<Shared>(clients, store, clock, changes, runtime,
+                                       std::move(revocations), std::move(replica), spool,
+                                       spool_when)),
       flights_(runtime, clock) {}
 
 Refresh::~Refresh() = default;
@@ -127,5 +144,9 @@ StatusTask Refresh::Renew(std::string grant_id, RefreshNeed need, absl::Time dea
 }
 
 int Refresh::in_flight() const { return shared_->in_flight.load(); }
+
+void Refresh::ReplaySpool() { shared_->replay.Begin(shared_->context, shared_->replica, shared_); }
+
+void Refresh::SpoolAnswers() { shared_->answers.SpoolAll(); }
 
 }  // namespace tokenbroker::broker

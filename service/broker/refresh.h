@@ -11,6 +11,10 @@
 #include "base/secret.h"
 #include "base/task.h"
 #include "broker/client.h"
+#include "broker/grant_changes.h"
+#include "broker/held_answers.h"
+#include "broker/revocation_queue.h"
+#include "grants/answer_spool.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
 #include "provider/single_flight.h"
@@ -39,9 +43,12 @@ bool Meets(const grants::Grant& grant, const RefreshNeed& need, const RefreshRul
 // borrows.
 class Refresh {
  public:
-  // `replica` names who holds the leases, unique among replicas.
-  Refresh(const Clients& clients, grants::GrantStore& store, const Clock& clock, Runtime& runtime,
-          std::string replica);
+  // `replica` names who holds the leases, unique among replicas. `spool` may be null: then what the
+  // store does not take goes with the process. Blocks to read the spool; grants with an answer in
+  // it are not refreshed before ReplaySpool has stored it.
+  Refresh(const Clients& clients, grants::GrantStore& store, const Clock& clock,
+          GrantChanges& changes, Runtime& runtime, RevocationQueue revocations, std::string replica,
+          grants::AnswerSpool* spool, SpoolWhen spool_when);
   ~Refresh();
 
   // Sees to it that the grant's token meets `need`: at most one token request in this replica and,
@@ -56,6 +63,12 @@ class Refresh {
 
   // How many refreshes are under way, for draining.
   int in_flight() const;
+
+  // Begins to store what the spool held at the start. Once.
+  void ReplaySpool();
+
+  // Puts what the store has not taken on disk: for the end of the process. Blocks.
+  void SpoolAnswers();
 
  private:
   struct Shared;

@@ -7,6 +7,10 @@
 #include "base/clock.h"
 #include "base/task.h"
 #include "broker/client.h"
+#include "broker/grant_changes.h"
+#include "broker/grant_turns.h"
+#include "broker/held_answers.h"
+#include "broker/revocation_queue.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
 #include "provider/permit.h"
@@ -21,6 +25,10 @@ struct RefreshContext {
   grants::GrantStore& store;
   const Clock& clock;
   Runtime& runtime;  // runs the renewal of leases
+  GrantTurns& turns;
+  GrantChanges& changes;
+  HeldAnswers& answers;
+  RevocationQueue revocations;
 };
 
 // `urgency` is how it goes among the requests that wait for the provider.

@@ -1,34 +1,17 @@
 #include "broker/revocation.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
-#include "broker/pause.h"
 
 namespace tokenbroker::broker {
 namespace {
 
 constexpr char kRefreshToken[] = "refresh_token";
 constexpr char kAccessToken[] = "access_token";
-constexpr int kBackgroundAttempts = 5;
-
-bool IsTransient(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
-         absl::IsResourceExhausted(status);
-}
-
-asio::awaitable<void> RevokeWithRetries(const Client& client, std::vector<IssuedToken> tokens,
-                                        const Clock& clock) {
-  Backoff backoff(absl::Seconds(1), absl::Seconds(30));
-  for (int attempt = 0; attempt < kBackgroundAttempts; ++attempt) {
-    std::vector<IssuedToken> copies;
-    for (const IssuedToken& token : tokens) copies.push_back({token.value.Copy(), token.type});
-    const absl::Time deadline = clock.Now() + client.refresh.request_timeout;
-    const absl::Status revoked = co_await RevokeAtProvider(client, std::move(copies), deadline);
-    if (!IsTransient(revoked)) co_return;
-    co_await Pause(backoff.Next());
-  }
-}
+// How long who revokes waits for the provider; the queue has more time.
+constexpr absl::Duration kPatience = absl::Seconds(3);
 
 }  // namespace
 
@@ -61,14 +44,9 @@ StatusTask RevokeAtProvider(const Client& client, std::vector<IssuedToken> token
   co_return absl::OkStatus();
 }
 
-void RevokeInBackground(Runtime& runtime, const Client& client, std::vector<IssuedToken> tokens,
-                        const Clock& clock) {
-  runtime.Spawn(RevokeWithRetries(client, std::move(tokens), clock));
-}
-
 Revocation::Revocation(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-                       Runtime& runtime)
-    : clients_(clients), store_(store), clock_(clock), runtime_(runtime) {}
+                       RevocationQueue queue)
+    : clients_(clients), store_(store), clock_(clock), queue_(std::move(queue)) {}
 
 Task<RevokedGrant> Revocation::Revoke(const Asker& asker, std::string grant_id,
                                       absl::Time deadline) {
@@ -77,20 +55,31 @@ Task<RevokedGrant> Revocation::Revoke(const Asker& asker, std::string grant_id,
   if (!found.ok()) co_return found.status();
   if (!asker.MaySee(found->caller, found->client)) co_return Error(Reason::kGrantUnknown);
 
+  // Kept before the grant ends: its tombstone has no tokens, so a crash in between would leave
+  // nobody who could revoke them.
+  const Client* client = clients_.FindAny(found->client);
+  grants::PendingRevocation revocation;
+  const bool has_tokens = client != nullptr && !TokensOf(*found).empty();
+  if (has_tokens) {
+    revocation = queue_.New(*client, TokensOf(*found));
+    grants::PendingRevocation kept = revocation.Copy();
+    absl::Status status = co_await queue_.Keep(std::move(kept));
+    if (HasReason(status, Reason::kStoreUnavailable)) co_return status;
+  }
   std::string ended_id = grant_id;
   std::string because = "revoked";
   auto ended = co_await store_.EndGrant(std::move(ended_id), grants::GrantState::kRevoked,
                                         std::move(because), kTombstoneLifetime);
   if (!ended.ok()) co_return ended.status();
-  std::vector<IssuedToken> tokens = TokensOf(*ended);
-  const Client* client = clients_.FindAny(ended->client);
   bool at_provider = false;
-  if (client != nullptr && !tokens.empty()) {
-    std::vector<IssuedToken> copies;
-    for (const IssuedToken& token : tokens) copies.push_back({token.value.Copy(), token.type});
-    const absl::Status revoked = co_await RevokeAtProvider(*client, std::move(copies), deadline);
-    at_provider = revoked.ok();
-    if (IsTransient(revoked)) RevokeInBackground(runtime_, *client, std::move(tokens), clock_);
+  if (has_tokens) {
+    if (ended->generation != found->generation && ended->state == grants::GrantState::kActive) {
+      revocation.tokens = TokensOf(*ended);  // refreshed in the meantime
+      grants::PendingRevocation kept = revocation.Copy();
+      (void)co_await queue_.Keep(std::move(kept));
+    }
+    const absl::Time give_up = std::min(deadline, clock_.Now() + kPatience);
+    at_provider = (co_await queue_.Try(std::move(revocation), give_up)).ok();
   }
   auto tombstone = co_await store_.FindGrant(std::move(grant_id));
   if (!tombstone.ok()) co_return tombstone.status();

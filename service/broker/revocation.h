@@ -6,20 +6,16 @@
 
 #include "absl/time/time.h"
 #include "base/clock.h"
-#include "base/secret.h"
 #include "base/task.h"
+#include "broker/asker.h"
 #include "broker/client.h"
+#include "broker/revocation_queue.h"
 #include "grants/grant_store.h"
-#include "net/runtime.h"
 #include "oauth/token_response.h"
 
 namespace tokenbroker::broker {
 
-// A token to be revoked, with its token_type_hint.
-struct IssuedToken {
-  Secret value;
-  std::string type;
-};
+using IssuedToken = grants::RevocableToken;
 
 // Copies of what the provider issued, refresh token first.
 std::vector<IssuedToken> TokensOf(const oauth::TokenResponse& response);
@@ -30,10 +26,6 @@ std::vector<IssuedToken> TokensOf(const grants::Grant& grant);
 // OPERATION_NOT_SUPPORTED for a provider without revocation.
 StatusTask RevokeAtProvider(const Client& client, std::vector<IssuedToken> tokens,
                             absl::Time deadline);
-
-// The same without anybody waiting, for tokens that must not be used; best effort.
-void RevokeInBackground(Runtime& runtime, const Client& client, std::vector<IssuedToken> tokens,
-                        const Clock& clock);
 
 // How long an ended grant is remembered, so that nothing revives it.
 inline constexpr absl::Duration kTombstoneLifetime = absl::Hours(24 * 7);
@@ -48,10 +40,11 @@ struct RevokedGrant {
 class Revocation {
  public:
   Revocation(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-             Runtime& runtime);
+             RevocationQueue queue);
 
   // Ends the grant here, then at the provider. The provider's failure is not the caller's: the
-  // grant is gone. Revoking it again returns the same tombstone. Errors: GRANT_UNKNOWN,
+  // grant is gone, and the queue goes on. A provider that is slow is not waited for longer than
+  // a few seconds. Revoking it again returns the same tombstone. Errors: GRANT_UNKNOWN,
   // STORE_UNAVAILABLE.
   Task<RevokedGrant> Revoke(const Asker& asker, std::string grant_id, absl::Time deadline);
 
@@ -59,7 +52,7 @@ class Revocation {
   const Clients& clients_;
   grants::GrantStore& store_;
   const Clock& clock_;
-  Runtime& runtime_;
+  const RevocationQueue queue_;
 };
 
 }  // namespace tokenbroker::broker

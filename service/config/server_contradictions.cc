@@ -116,6 +116,11 @@ void CheckServer(const v1::Config& config, Faults& faults) {
 }
 
 void CheckStore(const v1::Config& config, Faults& faults) {
+  if (config.refresh().has_spool() && !config.store().has_redis()) {
+    faults.Add("refresh.spool",
+               "is for grants that outlive the process, which those in memory do not: it needs "
+               "store.redis");
+  }
   if (config.store().has_redis()) {
     CheckRedis(config.store().redis(), faults);
     if (!config.has_encryption()) {

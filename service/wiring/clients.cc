@@ -189,6 +189,7 @@ std::vector<broker::Client> ClientsOf(const config::LoadedConfig& loaded,
   std::vector<broker::Client> clients;
   for (const auto& client : loaded.config.clients()) {
     clients.push_back(ClientOf(client, loaded.secrets, *by_name.at(client.provider()), providers));
+    clients.back().refresh.lease = ToDuration(loaded.config.refresh().lease());
   }
   return clients;
 }

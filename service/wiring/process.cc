@@ -128,6 +128,7 @@ struct Process::Parts {
   Store store;
   std::vector<std::unique_ptr<HttpClient>> http_clients;
   Providers providers;
+  std::unique_ptr<grants::AnswerSpool> spool;
   std::unique_ptr<broker::Clients> clients;
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<broker::Reaper> reaper;
@@ -163,6 +164,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
         parts.runtime, *parts.http_clients.back(), clock, parts.log,
         ProviderOptionsOf(provider, parts.store.limits.get()));
   }
+  ASSIGN_OR_RETURN(parts.spool, SpoolOf(parts.loaded, *parts.key_ring, parts.log));
   parts.clients = std::make_unique<broker::Clients>(ClientsOf(parts.loaded, parts.providers));
   const std::size_t max_pending =
       settings.server().limits().max_pending_authorizations_per_caller();
@@ -170,6 +172,10 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
       *parts.clients, *parts.store.grants, clock, parts.cache, parts.changes, parts.runtime,
       broker::BrokerOptions{.replica = ReplicaName(),
                             .refresh_ahead = settings.refresh().scheduler().enabled(),
+                            .spool = parts.spool.get(),
+                            .spool_when = settings.refresh().spool().every_answer()
+                                              ? broker::SpoolWhen::kEveryAnswer
+                                              : broker::SpoolWhen::kStoreFails,
                             .limits = {.max_pending_per_caller = max_pending}});
 
   parts.reaper =
@@ -181,6 +187,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
   parts.reconciler = std::make_unique<broker::Reconciler>(
       *parts.clients, *parts.store.grants, clock, parts.runtime, *parts.reaper, parts.log,
       ReconcilerOptionsOf(settings.refresh()));
+  parts.broker->ReplaySpool();
 
   const rpc::ServerOptions server_options = ServerOptionsOf(settings.server());
   ASSIGN_OR_RETURN(parts.authenticator, AuthenticatorOf(settings, parts.runtime, clock, parts.log));
@@ -203,6 +210,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
     parts.scheduler->Start();
     parts.reconciler->Start();
   }
+  parts.runtime.Spawn(parts.broker->WorkOffRevocations());
   parts.log.Write(telemetry::Level::kInfo, "listening", {{"address", parts.server->address()}});
   return process;
 }
@@ -223,6 +231,8 @@ void Process::Stop() {
   while (busy() && absl::Now() < deadline) {
     absl::SleepFor(absl::Milliseconds(10));
   }
+  // What is in hand still goes to disk: the next process stores it.
+  if (parts_->broker) parts_->broker->SpoolAnswers();
   parts_->runtime.Stop();
   parts_->log.Write(telemetry::Level::kInfo, "stopped");
 }

@@ -14,6 +14,7 @@
 #include "base/status_macros.h"
 #include "broker/pause.h"
 #include "config/durations.h"
+#include "storage/disk/disk_spool.h"
 #include "storage/memory/memory_grant_store.h"
 #include "storage/redis/redis_grant_store.h"
 
@@ -188,6 +189,24 @@ Store StoreOf(const config::LoadedConfig& loaded, Runtime& runtime, const Clock&
                                                           RedisOptionsOf(loaded, WarningOf(log)));
   runtime.Spawn(WarnOfSettings(*redis, log));
   return {.grants = redis, .limits = redis};
+}
+
+absl::StatusOr<std::unique_ptr<grants::AnswerSpool>> SpoolOf(const config::LoadedConfig& loaded,
+                                                             const grants::KeyRing& ring,
+                                                             const telemetry::Log& log) {
+  const config::v1::Config& config = loaded.config;
+  if (config.refresh().has_spool()) {
+    ASSIGN_OR_RETURN(std::unique_ptr<grants::AnswerSpool> spool,
+                     storage::DiskSpool::Open(config.refresh().spool().directory(), ring, log));
+    return spool;
+  }
+  if (config.store().has_redis()) {
+    log.Write(telemetry::Level::kWarning, "no spool",
+              {{"because",
+                "refresh.spool is not set: a refresh token that Redis has not taken is "
+                "lost with the process"}});
+  }
+  return nullptr;
 }
 
 }  // namespace tokenbroker::wiring

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "config/config.h"
+#include "grants/answer_spool.h"
 #include "grants/grant_store.h"
 #include "grants/seal.h"
 #include "limits/limit_store.h"
@@ -29,5 +30,11 @@ struct Store {
 // outlive the runtime's Stop.
 Store StoreOf(const config::LoadedConfig& loaded, Runtime& runtime, const Clock& clock,
               const grants::KeyRing& ring, const telemetry::Log& log);
+
+// Opens the spool, if there is one; null where there is none. Borrows `ring` and `log`.
+// Errors: INTERNAL with a message for people.
+absl::StatusOr<std::unique_ptr<grants::AnswerSpool>> SpoolOf(const config::LoadedConfig& loaded,
+                                                             const grants::KeyRing& ring,
+                                                             const telemetry::Log& log);
 
 }  // namespace tokenbroker::wiring

@@ -52,7 +52,7 @@ describe('refreshing at a hostile provider', () => {
   });
 
   for (const refresh_token of [undefined, null, '']) {
-    it(`ref-no-new-refresh-token: ${refresh_token === '' ? 'empty' : refresh_token} keeps the old one`, async () => {
+    it(`ref-no-new-refresh-token: ${refresh_token === '' ? 'empty' : refresh_token} keeps the old one (R14)`, async () => {
       const signIn = await signedIn({ rotation: false });
       signIn.op.next('token', set({ refresh_token }));
       await renew(signIn);
@@ -116,20 +116,20 @@ describe('refreshing at a hostile provider', () => {
     assert.ok(!scope.includes('offline_access'));
   });
 
-  it('ref-scope-missing: as before', async () => {
+  it('ref-scope-missing: as before (R14)', async () => {
     const signIn = await signedIn();
     signIn.op.next('token', set({ scope: undefined }));
     assert.deepEqual((await renew(signIn)).scopes, ['offline_access', 'openid', 'read']);
   });
 
-  it('ref-expires-absent', async () => {
+  it('ref-expires-absent (R15)', async () => {
     const signIn = await signedIn();
     signIn.op.next('token', set({ expires_in: undefined }));
     await renew(signIn);
     assert.equal((await signIn.token()).access_token, signIn.held);
   });
 
-  it('ref-invalid-grant: never tried again', async () => {
+  it('ref-invalid-grant: never tried again (R10)', async () => {
     const signIn = await signedIn();
     signIn.op.always('token', refusal(400, 'invalid_grant'));
     await fails(renew(signIn), RELOGIN);
@@ -139,15 +139,67 @@ describe('refreshing at a hostile provider', () => {
     assert.equal(grant.state, 'GRANT_STATE_REAUTHORIZATION_REQUIRED');
   });
 
-  for (const code of [500, 502, 503]) {
-    it(`ref-transient-5xx: after ${code} it goes on`, async () => {
-      // Without rotation: this provider has rotated by the time that its answer is replaced.
-      const signIn = await signedIn({ rotation: false });
-      signIn.op.next('token', status(code));
+  // R10, and docs/decisions/2026-11-27-what-a-failed-refresh-leaves-open.md: only these say that the
+  // provider has done nothing, so that the refresh token may be presented again at once.
+  for (const [id, answer] of [
+    ['503 with Retry-After', status(503, { 'retry-after': '1' })],
+    ['temporarily_unavailable', refusal(503, 'temporarily_unavailable')],
+  ]) {
+    it(`ref-transient-5xx: after ${id} it goes on (R10)`, async () => {
+      const signIn = await signedIn();
+      signIn.op.next('token', answer);
       await fails(renew(signIn), UP);
       await eventually(() => renew(signIn), 'a refresh that works', 15000);
     });
   }
+
+  // The provider has rotated by then: the old refresh token would end the grant.
+  const failsLate = (code) => ({ response: (answer) => ({ ...answer, status: code, body: '{}' }) });
+  for (const code of [500, 502, 503, 504]) {
+    it(`ref-transient-5xx: after ${code} the refresh token waits for the access token's end (R10)`, async () => {
+      const signIn = await signedIn();
+      signIn.op.next('token', failsLate(code));
+      await fails(renew(signIn), UP);
+      await fails(renew(signIn), UP);
+      assert.equal((await signIn.token()).access_token, signIn.held);
+      assert.equal(refreshes(signIn).length, 1);
+    });
+  }
+
+  it('ref-transient-5xx: once the access token has ended the refresh token is tried', async () => {
+    const signIn = await signedIn({ rotation: false, expiresIn: 3 });
+    signIn.op.next('token', failsLate(500));
+    await fails(renew(signIn), UP);
+    await eventually(() => renew(signIn), 'a refresh that works', 15000);
+    assert.equal(refreshes(signIn).length, 2);
+  });
+
+  // R3: the old refresh token is spent, though nothing of the answer may be used.
+  for (const [id, members] of [
+    ['tok-type', { token_type: 'mac' }],
+    ['tok-access-token-missing', { access_token: undefined }],
+    ['tok-scope-type', { scope: 7 }],
+  ]) {
+    it(`ref-invalid-answer-keeps-rt/${id}: the new refresh token is kept (R3)`, async () => {
+      const signIn = await signedIn();
+      signIn.op.next('token', set(members));
+      await fails(renew(signIn), PROTO());
+      await renew(signIn);
+      const sent = refreshes(signIn).map(({ form }) => form.refresh_token);
+      assert.equal(new Set(sent).size, 2);
+    });
+  }
+
+  it('ref-idtoken-keys-away: the check is repeated, never the refresh (R3)', async () => {
+    const signIn = await signedIn();
+    signIn.op.kid = 'rotated';
+    signIn.op.jwks = signIn.op.jwks.map((key) => ({ ...key, kid: 'rotated' }));
+    signIn.op.next('jwks', { instead: { status: 500 } }, 2);
+    await renew(signIn);
+    assert.equal(refreshes(signIn).length, 1);
+    await renew(signIn);
+    assert.ok(![...signIn.op.families.values()].some((family) => family.dead));
+  });
 
   it('ref-transient-5xx: a token that is still good is served', async () => {
     const signIn = await signedIn();
@@ -156,7 +208,7 @@ describe('refreshing at a hostile provider', () => {
     assert.equal(answer.access_token, signIn.held);
   });
 
-  it('ref-429: Retry-After is passed on', async () => {
+  it('ref-429: Retry-After is passed on (R12)', async () => {
     const signIn = await signedIn();
     signIn.op.next('token', status(429, { 'retry-after': '7' }));
     const error = await fails(renew(signIn), LIMITED);
@@ -164,7 +216,7 @@ describe('refreshing at a hostile provider', () => {
     assert.ok(delay >= 5 && delay <= 9, String(delay));
   });
 
-  it('ref-invalid-client: the grant stays', async () => {
+  it('ref-invalid-client: the grant stays (R11)', async () => {
     const signIn = await signedIn({ rotation: false });
     signIn.op.next('token', refusal(401, 'invalid_client'));
     await fails(renew(signIn), REJECTED);
@@ -174,7 +226,7 @@ describe('refreshing at a hostile provider', () => {
     await eventually(() => renew(signIn), 'a refresh that works', 15000);
   });
 
-  it('ref-caller-cancels: the refresh lands all the same', async () => {
+  it('ref-caller-cancels: the refresh lands all the same (R4)', async () => {
     const signIn = await signedIn();
     signIn.op.next('token', { response: (answer) => ({ ...answer, delayMs: 500 }) });
     const wish = { grant_id: signIn.grantId, rejected_access_token: signIn.held };

@@ -74,6 +74,33 @@ describe('two replicas', () => {
     assert.equal(refreshes(signIn).length, 1);
   });
 
+  it('ref-two-replicas: sixty callers at three replicas, one refresh (R1, R13)', async () => {
+    const signIn = await signedIn();
+    const third = await world.addReplica();
+    signIn.op.next('token', { response: (answer) => ({ ...answer, delayMs: 500 }) });
+    const wish = { grant_id: signIn.grantId, rejected_access_token: signIn.held };
+    const brokers = [world.broker, other, third];
+    const answers = await Promise.all(Array.from({ length: 60 }, (_, i) => brokers[i % 3].rpc.GetAccessToken(wish)));
+    assert.equal(new Set(answers.map((answer) => answer.access_token)).size, 1);
+    assert.equal(refreshes(signIn).length, 1);
+    assert.ok([...signIn.op.families.values()].every((family) => !family.dead));
+    await third.stop();
+  });
+
+  it('ref-two-replicas: tokens for two audiences share one refresh token, wherever they are made (R7, R8)', async () => {
+    const signIn = await signedIn();
+    const audiences = ['https://api.example.org/a', 'https://api.example.org/b'];
+    const calls = audiences.flatMap((audience) => [world.broker, other].map((broker) =>
+      broker.rpc.GetAccessToken({ grant_id: signIn.grantId, audience })));
+    const [a, again, b, bAgain] = (await Promise.all(calls)).map((answer) => answer.access_token);
+    assert.equal(a, again);
+    assert.equal(b, bAgain);
+    assert.notEqual(a, b);
+    const sent = refreshes(signIn).map(({ form }) => form.refresh_token);
+    assert.equal(sent.length, 2);
+    assert.equal(new Set(sent).size, 2);
+  });
+
   it('ref-two-replicas: taking turns, no refresh token is sent twice', async () => {
     const signIn = await signedIn();
     for (let i = 0; i < 6; ++i) {

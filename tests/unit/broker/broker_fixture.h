@@ -51,6 +51,13 @@ class BrokerTest : public ::testing::Test {
                                        BrokerOptions{.replica = "test", .refresh_ahead = false});
   }
 
+  // Another replica: on the same store, and told of the same changes.
+  std::unique_ptr<Broker> AddReplica(BrokerOptions options) {
+    options.refresh_ahead = false;
+    return std::make_unique<Broker>(*clients_, *store_, clock_, cache_, changes_, runtime_,
+                                    std::move(options));
+  }
+
   ~BrokerTest() override { runtime_.Stop(); }
 
   static Client MakeClient(const std::shared_ptr<FakeProvider>& provider) {

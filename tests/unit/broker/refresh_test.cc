@@ -1,10 +1,13 @@
 #include "broker/refresh.h"
 
+#include <functional>
 #include <future>
+#include <thread>
 
 #include "asio/steady_timer.hpp"
 #include "asio/use_awaitable.hpp"
 #include "broker/broker_fixture.h"
+#include "broker/fake_spool.h"
 #include "broker/faulty_grant_store.h"
 #include "broker/lifetime.h"
 #include "provider/back_off.h"
@@ -101,21 +104,86 @@ TEST_F(Refreshing, WaitsForTheEndOfTheAccessTokenAfterALostAnswer) {
   EXPECT_EQ(Refreshes(), 2);
 }
 
+// R5: the leeway is used promptly, since later it is over, and once.
+TEST_F(Refreshing, ReplaysALostAnswerAtOnceWithinTheLeeway) {
+  provider_->mutable_rules().reuse_leeway = absl::Seconds(30);
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Minutes(30));
+  provider_->Answer(Fails(LostOnTheWire()));
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  EXPECT_EQ(TokenOf(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)})), "AT2");
+  EXPECT_EQ(Refreshes(), 2);
+  EXPECT_EQ(provider_->sent().back(), "refresh RT1");
+}
+
 TEST_F(Refreshing, ReplaysOnceWithinTheLeewayOfTheProvider) {
   provider_->mutable_rules().reuse_leeway = absl::Seconds(30);
   const auto grant = SignInOnce();
   clock_.Advance(absl::Minutes(30));
   provider_->Answer(Fails(LostOnTheWire()));
+  provider_->RepeatLastAnswer();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
+                FailsWith(Reason::kProviderUnavailable));
+    EXPECT_EQ(Refreshes(), 2);
+    clock_.Advance(absl::Seconds(5));
+  }
+}
+
+// R5: a provider that fails is not asked again in the same breath, but may have acted.
+TEST_F(Refreshing, ReplaysAFailureOfTheProviderLater) {
+  provider_->mutable_rules().reuse_leeway = absl::Seconds(30);
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Minutes(30));
+  provider_->Answer(
+      Fails(Error(Reason::kProviderUnavailable, {{"delivery", "unknown"}, {"status", "502"}})));
   EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
               FailsWith(Reason::kProviderUnavailable));
-  clock_.Advance(absl::Seconds(5));
-  provider_->Answer(Fails(LostOnTheWire()));
-  EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
-              FailsWith(Reason::kProviderUnavailable));
+  EXPECT_EQ(Refreshes(), 1);
+  EXPECT_TRUE(Stored(grant.id).intent);
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  EXPECT_EQ(TokenOf(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)})), "AT2");
   EXPECT_EQ(Refreshes(), 2);
-  EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
-              FailsWith(Reason::kProviderUnavailable));
-  EXPECT_EQ(Refreshes(), 2);
+}
+
+// R3, R14: an answer that is refused may have spent the old refresh token all the same.
+TEST_F(Refreshing, KeepsTheRefreshTokenOfAnAnswerThatIsNoTokenResponse) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->salvaged = "RT2";
+  provider_->Answer(Fails(Error(Reason::kProviderResponseInvalid,
+                                {{"delivery", "unknown"}, {"check", "TOKEN_TYPE_UNSUPPORTED"}})));
+  EXPECT_THAT(Get(grant.id), FailsWith(Reason::kProviderResponseInvalid));
+  EXPECT_FALSE(Stored(grant.id).intent);
+  provider_->salvaged.clear();
+  provider_->Answer(Issues({.access_token = "AT3", .refresh_token = "RT3"}));
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT3");
+  EXPECT_EQ(provider_->sent().back(), "refresh RT2");
+}
+
+// R3: the check is repeated, the refresh is not; the rotated token is stored before.
+TEST_F(Refreshing, RepeatsTheCheckOfAnIdTokenWhoseKeysAreAway) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  Json claims = Claims("n");
+  claims.erase("nonce");
+  provider_->key_failures = 2;
+  provider_->Answer(
+      Issues({.access_token = "AT2", .refresh_token = "RT2", .id_token = claims.dump()}));
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_EQ(Refreshes(), 1);
+  EXPECT_EQ(Stored(grant.id).generation, 3) << "the refresh token is stored by itself, first";
+}
+
+TEST_F(Refreshing, KeepsTheRefreshTokenWhenTheKeysStayAway) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->key_failures = 100;
+  provider_->Answer(
+      Issues({.access_token = "AT2", .refresh_token = "RT2", .id_token = Claims("n").dump()}));
+  EXPECT_THAT(Get(grant.id), FailsWith(Reason::kProviderUnavailable));
+  EXPECT_EQ(Stored(grant.id).refresh_token->Reveal(), "RT2");
+  EXPECT_TRUE(Stored(grant.id).access_tokens.at({}).value == Secret("AT1"));
 }
 
 TEST_F(Refreshing, SendsAgainFreelyWhatWasNeverSent) {
@@ -236,6 +304,201 @@ TEST_F(Refreshing, GoesOnWithoutTheCaller) {
   answer_now.set_value();
   EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
   EXPECT_EQ(Refreshes(), 1);
+}
+
+// An answer that comes when the test says so.
+class HeldBack {
+ public:
+  FakeProvider::TokenAnswer Answer(std::string access_token, std::string refresh_token) {
+    return Now([gate = gate_, access_token,
+                refresh_token](const auto&) -> absl::StatusOr<oauth::TokenResponse> {
+      gate.wait();
+      return oauth::TokenResponse{.access_token = Secret(access_token),
+                                  .token_type = "Bearer",
+                                  .lifetime = absl::Hours(1),
+                                  .refresh_token = Secret(refresh_token)};
+    });
+  }
+  void Come() { come_.set_value(); }
+
+ private:
+  std::promise<void> come_;
+  const std::shared_future<void> gate_ = come_.get_future().share();
+};
+
+void WaitUntil(const std::function<bool()>& condition) {
+  while (!condition()) std::this_thread::yield();
+}
+
+// R2: a provider that takes ten times the lease costs nobody the lease. Every renewal is waited
+// for, and leases go by the clock of the test.
+TEST_F(Refreshing, KeepsItsLeaseForTenTimesItsLifetime) {
+  Client client = MakeClient(provider_);
+  client.refresh.lease = absl::Milliseconds(30);
+  UseClient(std::move(client));
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  HeldBack answer;
+  provider_->Answer(answer.Answer("AT2", "RT2"));
+  auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitUntil([&] { return Refreshes() == 1; });
+  for (int half = 0; half < 20; ++half) {
+    const int renewals = faulty_->renewals();
+    clock_.Advance(absl::Milliseconds(15));
+    WaitUntil([&] { return faulty_->renewals() >= renewals + 2; });
+    EXPECT_THAT(Run(store_->AcquireLease(grant.id, "thief", absl::Minutes(1))),
+                FailsWith(Reason::kLeaseHeld));
+  }
+  answer.Come();
+  EXPECT_EQ(TokenOf(got.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 1);
+}
+
+// R8, R13: flights for other selections of the grant wait in line and do not contend for its lease.
+TEST_F(Refreshing, TakesTurnsWithinAReplica) {
+  const auto grant = SignInOnce({.access_token = "AT1",
+                                 .refresh_token = "RT1",
+                                 .scopes = oauth::Scopes{"openid", "orders:read"}});
+  clock_.Advance(absl::Hours(1));
+  const int before = faulty_->acquisitions();
+  HeldBack answer;
+  provider_->Answer(answer.Answer("AT2", "RT2"));
+  provider_->Answer(Issues({.access_token = "AT3", .refresh_token = "RT3"}));
+  auto all = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitUntil([&] { return Refreshes() == 1; });
+  auto less = std::async(std::launch::async, [&] { return Get(grant.id, {.scopes = {"openid"}}); });
+  auto more = std::async(std::launch::async, [&] {
+    return Get(grant.id, {.min_remaining_lifetime = absl::Minutes(50)});
+  });
+  answer.Come();
+  EXPECT_EQ(TokenOf(all.get()), "AT2");
+  EXPECT_EQ(TokenOf(less.get()), "AT3");
+  EXPECT_EQ(TokenOf(more.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 2);
+  EXPECT_LE(faulty_->acquisitions() - before, 2);
+}
+
+// R1, R13: a replica that waits for another's refresh is told of it and gets what it brought.
+TEST_F(Refreshing, IsWaitedForByOtherReplicas) {
+  const auto grant = SignInOnce();
+  const auto other = AddReplica({.replica = "other"});
+  clock_.Advance(absl::Hours(1));
+  HeldBack answer;
+  provider_->Answer(answer.Answer("AT2", "RT2"));
+  auto here = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitUntil([&] { return Refreshes() == 1; });
+  const int before = faulty_->acquisitions();
+  auto there = std::async(std::launch::async, [&] {
+    AccessTokenQuery query{.selector = ByGrantId{grant.id}};
+    return Run(other->GetAccessToken(asker_, std::move(query), InTime()));
+  });
+  WaitUntil([&] { return faulty_->acquisitions() > before; });
+  answer.Come();
+  EXPECT_EQ(TokenOf(here.get()), "AT2");
+  EXPECT_EQ(TokenOf(there.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 1);
+}
+
+// R3: what the store does not take is put on disk at once, and leaves it when the store has it.
+TEST_F(Refreshing, SpoolsAnAnswerWhileTheStoreIsAway) {
+  FakeSpool spool;
+  broker_ = AddReplica({.replica = "spooling", .spool = &spool});
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Now([&](const auto&) -> absl::StatusOr<oauth::TokenResponse> {
+    faulty_->FailCalls(1, 1, FaultyGrantStore::Fault::kRefused);
+    return oauth::TokenResponse{
+        .access_token = Secret("AT2"), .token_type = "Bearer", .refresh_token = Secret("RT2")};
+  }));
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_EQ(spool.puts(), 1);
+  EXPECT_TRUE(spool.empty());
+}
+
+TEST_F(Refreshing, SpoolsEveryAnswerWhereThatIsAskedFor) {
+  FakeSpool spool;
+  broker_ =
+      AddReplica({.replica = "spooling", .spool = &spool, .spool_when = SpoolWhen::kEveryAnswer});
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_GE(spool.puts(), 1);
+  EXPECT_TRUE(spool.empty());
+}
+
+class Spooled : public Refreshing {
+ protected:
+  // What a former process would have stored: the grant as it is now, with these tokens.
+  grants::GrantCommit AnswerFor(const std::string& id, std::string access, std::string refresh) {
+    grants::Grant next = Stored(id);
+    const std::uint64_t generation = next.generation;
+    next.generation = generation + 1;
+    next.refresh_token = Secret(refresh);
+    next.access_tokens[{}] = {.value = Secret(access),
+                              .token_type = "Bearer",
+                              .expires_at = clock_.Now() + absl::Hours(2),
+                              .obtained_at = clock_.Now()};
+    return {.grant = std::move(next), .expected_generation = generation};
+  }
+  // A process that finds `spool` at its start.
+  void Restart(FakeSpool& spool) {
+    broker_ = AddReplica({.replica = "next", .spool = &spool});
+    broker_->ReplaySpool();
+  }
+
+  FakeSpool spool_;
+};
+
+// R3: and no refresh of the grant goes before it, since its refresh token is spent.
+TEST_F(Spooled, AnswersAreStoredAtTheNextStart) {
+  const auto grant = SignInOnce();
+  (void)spool_.Put("a", AnswerFor(grant.id, "AT2", "RT2"));
+  clock_.Advance(absl::Hours(1));
+  faulty_->FailCalls(1, 2, FaultyGrantStore::Fault::kRefused);  // the store is slow to come back
+  broker_ = AddReplica({.replica = "next", .spool = &spool_});
+  auto got = std::async(std::launch::async, [&] {
+    WaitUntil([&] { return faulty_->calls() >= 2; });
+    return Get(grant.id);
+  });
+  broker_->ReplaySpool();
+  EXPECT_EQ(TokenOf(got.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 0);
+  WaitUntil([&] { return spool_.empty(); });
+  EXPECT_EQ(Stored(grant.id).refresh_token->Reveal(), "RT2");
+}
+
+TEST_F(Spooled, AnswersAreDiscardedWhereTheGrantHasMovedOn) {
+  const auto grant = SignInOnce();
+  (void)spool_.Put("a", AnswerFor(grant.id, "AT2", "RT2"));
+  auto newer = AnswerFor(grant.id, "AT3", "RT3");
+  ASSERT_THAT(Run(store_->CommitGrant(std::move(newer))), IsOk());
+  Restart(spool_);
+  WaitUntil([&] { return spool_.empty(); });
+  EXPECT_EQ(Stored(grant.id).refresh_token->Reveal(), "RT3");
+  EXPECT_TRUE(provider_->revoked().empty());
+}
+
+TEST_F(Spooled, AnswersAreRevokedWhereTheGrantHasEnded) {
+  const auto grant = SignInOnce();
+  (void)spool_.Put("a", AnswerFor(grant.id, "AT2", "RT2"));
+  ASSERT_THAT(
+      Run(store_->EndGrant(grant.id, grants::GrantState::kRevoked, "logout", absl::Hours(1))),
+      IsOk());
+  Restart(spool_);
+  WaitUntil([&] { return provider_->revoked().size() == 2; });
+  EXPECT_THAT(provider_->revoked(), ElementsAre("RT2", "AT2"));
+  WaitUntil([&] { return spool_.empty(); });
+  EXPECT_EQ(Stored(grant.id).state, grants::GrantState::kRevoked);
+}
+
+TEST_F(Spooled, AnswersAreSetAsideWhereThereIsNoSuchGrant) {
+  const auto grant = SignInOnce();
+  auto stray = AnswerFor(grant.id, "AT2", "RT2");
+  stray.grant.id = "nowhere";
+  (void)spool_.Put("a", stray);
+  Restart(spool_);
+  WaitUntil([&] { return spool_.aside() == 1; });
 }
 
 struct StoreFault {

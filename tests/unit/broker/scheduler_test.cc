@@ -140,7 +140,9 @@ TEST_F(Scheduling, R1SharesGrantsAmongReplicas) {
   for (int i = 0; i < kGrants; ++i) Make(std::to_string(i));
   provider_->Answer(Issues({.access_token = "AT2"}));
   provider_->RepeatLastAnswer();
-  Refresh refresh(*clients_, *store_, clock_, runtime_, "another replica");
+  Refresh refresh(*clients_, *store_, clock_, changes_, runtime_,
+                  RevocationQueue(*clients_, *store_, clock_, runtime_), "another replica", nullptr,
+                  SpoolWhen::kStoreFails);
   Scheduler other(*clients_, *store_, clock_, runtime_, refresh, *reaper_, options_);
   clock_.Advance(absl::Hours(1));
   for (int i = 0; i < 3; ++i) {

@@ -87,10 +87,10 @@ std::vector<Case> ShapeCases() {
        "\"redirect_uris\"?"},
       {"UnknownFieldLikeNoOther", "refresh: {zzzzzz: 1}",
        "b.yaml:1:11: refresh.zzzzzz: there is no such field; the fields are: scheduler, "
-       "reconciler, reaper"},
+       "reconciler, reaper, spool, lease"},
       {"MergeKey", "refresh: {<<: {}}",
        "b.yaml:1:11: refresh.<<: there is no such field; the fields are: scheduler, "
-       "reconciler, reaper"},
+       "reconciler, reaper, spool, lease"},
       {"DuplicateKey", "refresh: {}\nrefresh: {}\n",
        "b.yaml:2:1: refresh: is given twice; keep one of them"},
       {"ListForMapping", "server: [a]",
@@ -194,6 +194,14 @@ std::vector<Case> ServerCases() {
        "sealed"},
       {"RedisWithoutAddress", "store: {redis: {}}\nencryption: {keys: [{id: a, key: {env: K}}]}",
        "b.yaml:1:16: store.redis: needs exactly one of the fields: address, sentinel, cluster"},
+      {"SpoolInMemory", "refresh: {spool: {directory: /var/spool/tb}}",
+       "b.yaml:1:18: refresh.spool: is for grants that outlive the process, which those in memory "
+       "do not: it needs store.redis"},
+      {"SpoolWithoutDirectory",
+       "store: {redis: {address: \"r:1\"}}\nencryption: {keys: [{id: a, key: {env: K}}]}\n"
+       "refresh: {spool: {every_answer: true}}",
+       "b.yaml:3:18: refresh.spool.directory: is required, for example: "
+       "/var/lib/token-broker/spool"},
       {"RedisUserWithoutPassword",
        "store: {redis: {address: \"r:1\", username: u}}\n"
        "encryption: {keys: [{id: a, key: {env: K}}]}",

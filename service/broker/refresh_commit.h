@@ -1,0 +1,24 @@
+// Storing what is in hand and nowhere else.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "base/task.h"
+#include "broker/held_answers.h"
+#include "grants/grant_store.h"
+
+namespace tokenbroker::broker {
+
+// Commits until the store has it, through outages and through losing the lease, as long as nobody
+// else has moved the grant on. A commit without a lease gets one first, for `lease_lifetime`, which
+// `holder` takes. What the store does not take at once is spooled by `answer`, if that is not null;
+// settling it is left to the caller. Returns the lease that it was stored under.
+// Errors: GENERATION_CONFLICT, GRANT_UNKNOWN and others that no waiting helps against.
+// Suspends: however long the store stays away. `store` outlives the task.
+Task<grants::Lease> CommitUntilStored(grants::GrantStore& store, grants::GrantCommit commit,
+                                      std::shared_ptr<HeldAnswers::Held> answer, std::string holder,
+                                      absl::Duration lease_lifetime);
+
+}  // namespace tokenbroker::broker

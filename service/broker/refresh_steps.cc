@@ -1,0 +1,49 @@
+#include "broker/refresh_steps.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "broker/refresh_commit.h"
+
+namespace tokenbroker::broker {
+
+using grants::Grant;
+
+StatusTask ReadGrant(Flight& flight) {
+  std::string grant_id = flight.grant_id;
+  auto grant = co_await flight.context.store.FindGrant(std::move(grant_id));
+  if (!grant.ok()) co_return grant.status();
+  flight.grant = *std::move(grant);
+  if (flight.grant.state != grants::GrantState::kActive) {
+    co_return Error(Reason::kReauthorizationRequired, {{"because", flight.grant.ended_because}});
+  }
+  flight.client = flight.context.clients.FindAny(flight.grant.client);
+  if (flight.client == nullptr) co_return Error(Reason::kClientUnknown);
+  co_return absl::OkStatus();
+}
+
+StatusTask Release(Flight& flight) {
+  grants::Lease lease = flight.lease;
+  co_return co_await flight.context.store.ReleaseLease(std::move(lease));
+}
+
+grants::GrantCommit CommitOf(const Flight& flight, const Grant& grant, LeaseAfter after) {
+  return {.grant = grant.Copy(),
+          .expected_generation = flight.grant.generation,
+          .lease = flight.lease,
+          .release_lease = after == LeaseAfter::kRelease};
+}
+
+StatusTask StoreForSure(Flight& flight, Grant grant, HeldAnswer answer, LeaseAfter after) {
+  grants::GrantCommit commit = CommitOf(flight, grant, after);
+  if (answer) answer->Replace(commit);
+  std::string holder = flight.holder;
+  auto lease = co_await CommitUntilStored(flight.context.store, std::move(commit), answer,
+                                          std::move(holder), flight.client->refresh.lease);
+  if (!lease.ok()) co_return lease.status();
+  flight.lease = *std::move(lease);
+  flight.grant = std::move(grant);
+  co_return absl::OkStatus();
+}
+
+}  // namespace tokenbroker::broker

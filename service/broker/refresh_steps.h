@@ -1,0 +1,48 @@
+// What the parts of one refresh share: what the flight has in hand, and the steps that several of
+// them take. Of this folder's refresh_*.cc alone.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/task.h"
+#include "broker/client.h"
+#include "broker/held_answers.h"
+#include "broker/refresh.h"
+#include "broker/refresh_flight.h"
+#include "grants/grant_store.h"
+
+namespace tokenbroker::broker {
+
+using HeldAnswer = std::shared_ptr<HeldAnswers::Held>;
+
+// Lives as long as the coroutine that made it; the tasks below borrow it.
+struct Flight {
+  RefreshContext context;
+  std::string grant_id;
+  RefreshNeed need;
+  std::string holder;
+  provider::Urgency urgency;
+
+  const Client* client = nullptr;
+  grants::Lease lease;
+  grants::Grant grant;  // as read under the lease, or stored since
+};
+
+// Reads the grant and finds its client. Errors: those of FindGrant, CLIENT_UNKNOWN; an ended grant
+// is REAUTHORIZATION_REQUIRED.
+StatusTask ReadGrant(Flight& flight);
+
+// Hands the lease back.
+StatusTask Release(Flight& flight);
+
+enum class LeaseAfter { kKeep, kRelease };
+
+// The commit of `grant` over what was read under the lease.
+grants::GrantCommit CommitOf(const Flight& flight, const grants::Grant& grant, LeaseAfter after);
+
+// Stores what is in hand and nowhere else; flight.grant and flight.lease are then what is there.
+// `answer` may be null. Errors: as CommitUntilStored.
+StatusTask StoreForSure(Flight& flight, grants::Grant grant, HeldAnswer answer, LeaseAfter after);
+
+}  // namespace tokenbroker::broker

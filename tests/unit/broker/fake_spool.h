@@ -1,0 +1,59 @@
+// A spool in memory, for seeing what is put there.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "broker/held_answers.h"
+#include "grants/answer_spool.h"
+
+namespace tokenbroker::broker {
+
+// Thread-safe.
+class FakeSpool final : public grants::AnswerSpool {
+ public:
+  absl::Status Put(const std::string& name, const grants::GrantCommit& commit) override {
+    absl::MutexLock lock(&mutex_);
+    ++puts_;
+    kept_.insert_or_assign(name, WithoutLease(commit));
+    return absl::OkStatus();
+  }
+  void Drop(const std::string& name) override {
+    absl::MutexLock lock(&mutex_);
+    kept_.erase(name);
+  }
+  void SetAside(const std::string& name, const absl::Status&) override {
+    absl::MutexLock lock(&mutex_);
+    kept_.erase(name);
+    ++aside_;
+  }
+  std::vector<grants::SpooledAnswer> Load() override {
+    absl::MutexLock lock(&mutex_);
+    std::vector<grants::SpooledAnswer> all;
+    for (const auto& [name, commit] : kept_) all.push_back({name, WithoutLease(commit)});
+    return all;
+  }
+
+  int puts() const {
+    absl::MutexLock lock(&mutex_);
+    return puts_;
+  }
+  int aside() const {
+    absl::MutexLock lock(&mutex_);
+    return aside_;
+  }
+  bool empty() const {
+    absl::MutexLock lock(&mutex_);
+    return kept_.empty();
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::map<std::string, grants::GrantCommit> kept_ ABSL_GUARDED_BY(mutex_);
+  int puts_ ABSL_GUARDED_BY(mutex_) = 0;
+  int aside_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace tokenbroker::broker
