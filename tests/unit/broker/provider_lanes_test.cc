@@ -49,9 +49,9 @@ TEST(ProviderLanes, LetThoseWhoFoundNoPlaceComeAgainAtThePaceOfTheLane) {
   // A line without end is not planned to its end, and does not come back all at once.
   for (int i = 0; i < 100'000; ++i) {
     const absl::Time again = lanes.ComeAgain("a", kNow);
-    ASSERT_LE(again, kNow + absl::Minutes(1));
+    ASSERT_LE(again, kNow + absl::Minutes(5));
   }
-  EXPECT_GE(lanes.ComeAgain("a", kNow), kNow + absl::Seconds(30));
+  EXPECT_GE(lanes.ComeAgain("a", kNow), kNow + absl::Seconds(150));
 }
 
 TEST(ProviderLanes, RestWhenAskedTo) {
