@@ -14,7 +14,7 @@ build="g++ cmake ninja-build ccache pkg-config ca-certificates git
   nlohmann-json3-dev libcpp-httplib-dev prometheus-cpp-dev"
 unit_tests="libgtest-dev libgmock-dev redis-server"
 tests="$unit_tests openssl curl python3 clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev shellcheck
-  chromium chromium-driver procps"
+  chromium chromium-driver procps prometheus"
 
 wanted=$build
 if [ "${1:-}" = --unit-tests ]; then

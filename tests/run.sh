@@ -17,7 +17,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-ALL="lint package black_box browser asan tsan helm demo chaos"
+ALL="lint package black_box browser asan tsan helm monitoring demo chaos"
 NAMED="unit tidy fuzz"
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 
@@ -216,6 +216,7 @@ if wants chaos; then
   timed "the reckoning of the chaos" node_tests tests/chaos/*.test.mjs
   check "half a minute of chaos" chaos
 fi
+wants monitoring && timed "alerts and dashboard" node_tests tests/monitoring/*.test.mjs
 wants fuzz && check "fuzzing, ${FUZZ_SECONDS} s each" tests/fuzz/run.sh "$FUZZ_SECONDS"
 wants demo && check "the demo, in memory and on Redis" demo
 finish

@@ -37,6 +37,14 @@ enum class Metric {
   // Refreshes.
   kRefreshes,
   kRefreshesInFlight,
+  // The scheduler.
+  kSchedulerGrants,
+  kSchedulerOverdue,
+  kSchedulerOldestOverdue,
+  kSchedulerLag,
+  kSchedulerInHand,
+  kSchedulerClaims,
+  kSchedulerOutcomes,
   // Providers.
   kProviderRequests,
   kProviderRequestDuration,

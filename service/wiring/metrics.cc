@@ -68,6 +68,23 @@ void Tell(telemetry::Metrics& metrics, const broker::Broker& broker) {
   });
 }
 
+void Tell(telemetry::Metrics& metrics, const broker::Scheduler& scheduler) {
+  metrics.AddSource([&scheduler](Scrape& scrape) {
+    const broker::SchedulerState state = scheduler.state();
+    scrape.Set(Metric::kSchedulerGrants, {}, AsNumber(state.due));
+    scrape.Set(Metric::kSchedulerOverdue, {}, AsNumber(state.overdue));
+    scrape.Set(Metric::kSchedulerOldestOverdue, {}, absl::ToDoubleSeconds(state.oldest_overdue));
+    scrape.Set(Metric::kSchedulerLag, {}, absl::ToDoubleSeconds(state.lag));
+    scrape.Set(Metric::kSchedulerInHand, {}, state.in_hand);
+    scrape.Set(Metric::kSchedulerClaims, {}, AsNumber(state.claims));
+    scrape.Set(Metric::kSchedulerOutcomes, {"refreshed"}, AsNumber(state.refreshed));
+    scrape.Set(Metric::kSchedulerOutcomes, {"failed"}, AsNumber(state.failed));
+    scrape.Set(Metric::kSchedulerOutcomes, {"ended"}, AsNumber(state.ended));
+    scrape.Set(Metric::kSchedulerOutcomes, {"deferred"}, AsNumber(state.deferred));
+    scrape.Set(Metric::kSchedulerOutcomes, {"postponed"}, AsNumber(state.postponed));
+  });
+}
+
 void Tell(telemetry::Metrics& metrics, const rpc::Server& server) {
   metrics.AddSource([&server](Scrape& scrape) {
     const rpc::RunningCalls::Count count = server.running();

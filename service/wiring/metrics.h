@@ -2,6 +2,7 @@
 #pragma once
 
 #include "broker/broker.h"
+#include "broker/scheduler.h"
 #include "broker/token_cache.h"
 #include "rpc/server.h"
 #include "telemetry/metrics.h"
@@ -18,6 +19,7 @@ void TellProcess(telemetry::Metrics& metrics);
 void Tell(telemetry::Metrics& metrics, const telemetry::RpcMetrics& rpcs);
 void Tell(telemetry::Metrics& metrics, const broker::TokenCache& cache);
 void Tell(telemetry::Metrics& metrics, const broker::Broker& broker);
+void Tell(telemetry::Metrics& metrics, const broker::Scheduler& scheduler);
 void Tell(telemetry::Metrics& metrics, const rpc::Server& server);
 
 }  // namespace tokenbroker::wiring

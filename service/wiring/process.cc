@@ -236,6 +236,7 @@ absl::Status Process::ServeMetrics() {
   Tell(*parts.metrics, parts.rpc_metrics);
   Tell(*parts.metrics, parts.cache);
   Tell(*parts.metrics, *parts.broker);
+  Tell(*parts.metrics, *parts.scheduler);
   Tell(*parts.metrics, *parts.server);
   ASSIGN_OR_RETURN(parts.metrics_listener,
                    telemetry::MetricsListener::Start(settings.metrics().listen(), parts.metrics));
