@@ -7,7 +7,7 @@ namespace {
 #define TOKENCTL_BASH                                                                      \
   "_tokenctl() {\n"                                                                        \
   "  local current=${COMP_WORDS[COMP_CWORD]}\n"                                            \
-  "  local commands='login token grants grant revoke userinfo logout exchange'\n"          \
+  "  local commands='login token watch grants grant revoke userinfo logout exchange'\n"    \
   "  commands+=' completion'\n"                                                            \
   "  local flags='--address= --ca= --cert= --key= --token_file= --tls --json --client='\n" \
   "  flags+=' --scopes= --audience= --redirect_uri= --response_type= --response_mode='\n"  \

@@ -25,6 +25,7 @@
 #include "output.h"
 #include "tokenbroker/channel.h"
 #include "tokenbroker/v1/token_broker.grpc.pb.h"
+#include "watch.h"
 
 ABSL_FLAG(std::string, address, "",
           "the broker; default: $TOKEN_BROKER_ADDRESS, else 127.0.0.1:7070");
@@ -65,6 +66,7 @@ constexpr char kUsageText[] =
     "the token broker from a terminal\n\n"
     "  tokenctl login --client=NAME      sign in with your browser; prints the grant\n"
     "  tokenctl token GRANT              print an access token that is still good\n"
+    "  tokenctl watch GRANT              print each access token as it replaces the last\n"
     "  tokenctl grants                   list your grants\n"
     "  tokenctl grant GRANT              show one\n"
     "  tokenctl userinfo GRANT           what the provider says about its user\n"
@@ -130,6 +132,14 @@ ExitCode RunToken(v1::TokenBroker::Stub& broker, const Arguments& arguments) {
     std::fprintf(stderr, "expires %s\n", FormatTime(response.expires_at()).c_str());
   }
   return kOk;
+}
+
+ExitCode RunWatch(const std::shared_ptr<grpc::Channel>& channel, const Arguments& arguments) {
+  v1::WatchAccessTokenRequest request;
+  request.set_grant_id(arguments.front());
+  request.set_audience(absl::GetFlag(FLAGS_audience));
+  for (const std::string& scope : absl::GetFlag(FLAGS_scopes)) request.add_scopes(scope);
+  return Watch(channel, std::move(request), absl::GetFlag(FLAGS_json));
 }
 
 ExitCode RunGrants(v1::TokenBroker::Stub& broker, const Arguments&) {
@@ -246,20 +256,35 @@ ExitCode RunExchange(v1::TokenBroker::Stub& broker, const Arguments&) {
   return Exchange(broker, std::move(request), std::cin, absl::GetFlag(FLAGS_json));
 }
 
+using Channel = std::shared_ptr<grpc::Channel>;
+
 struct Command {
-  std::function<ExitCode(v1::TokenBroker::Stub&, const Arguments&)> run;
+  std::function<ExitCode(const Channel&, const Arguments&)> run;
   std::size_t arguments = 0;  // how many it takes
 };
 
+Command OneCall(ExitCode (*run)(v1::TokenBroker::Stub&, const Arguments&), std::size_t arguments) {
+  return {[run](const Channel& channel, const Arguments& words) {
+            return run(*v1::TokenBroker::NewStub(channel), words);
+          },
+          arguments};
+}
+
 const std::map<std::string, Command>& Commands() {
-  static const auto* const kCommands = new std::map<std::string, Command>{
-      {"login", {RunLogin, 0}},   {"token", {RunToken, 1}},       {"grants", {RunGrants, 0}},
-      {"grant", {RunGrant, 1}},   {"userinfo", {RunUserInfo, 1}}, {"revoke", {RunRevoke, 1}},
-      {"logout", {RunLogout, 1}}, {"exchange", {RunExchange, 0}}};
+  static const auto* const kCommands =
+      new std::map<std::string, Command>{{"login", OneCall(RunLogin, 0)},
+                                         {"token", OneCall(RunToken, 1)},
+                                         {"watch", {RunWatch, 1}},
+                                         {"grants", OneCall(RunGrants, 0)},
+                                         {"grant", OneCall(RunGrant, 1)},
+                                         {"userinfo", OneCall(RunUserInfo, 1)},
+                                         {"revoke", OneCall(RunRevoke, 1)},
+                                         {"logout", OneCall(RunLogout, 1)},
+                                         {"exchange", OneCall(RunExchange, 0)}};
   return *kCommands;
 }
 
-client::ChannelOptions Channel() {
+client::ChannelOptions OptionsOfChannel() {
   client::ChannelOptions options{.ca_file = absl::GetFlag(FLAGS_ca),
                                  .certificate_file = absl::GetFlag(FLAGS_cert),
                                  .private_key_file = absl::GetFlag(FLAGS_key),
@@ -290,8 +315,7 @@ ExitCode Run(const Arguments& words) {
                                                                       : " takes one argument"));
   }
   try {
-    const auto broker = v1::TokenBroker::NewStub(client::MakeChannel(Channel()));
-    return command->second.run(*broker, arguments);
+    return command->second.run(client::MakeChannel(OptionsOfChannel()), arguments);
   } catch (const std::runtime_error& error) {
     return WrongUsage(error.what());
   }

@@ -32,12 +32,13 @@ std::string CredentialsPlace(std::string_view client) {
 }
 
 AccessTokens::AccessTokens(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-                           TokenCache& cache, Refresh& refresh, Runtime& runtime,
-                           bool refresh_ahead)
+                           TokenCache& cache, GrantChanges& changes, Refresh& refresh,
+                           Runtime& runtime, bool refresh_ahead)
     : clients_(clients),
       store_(store),
       clock_(clock),
       cache_(cache),
+      changes_(changes),
       refresh_(refresh),
       runtime_(runtime),
       refresh_ahead_(refresh_ahead),

@@ -14,6 +14,7 @@
 #include "base/task.h"
 #include "broker/asker.h"
 #include "broker/client.h"
+#include "broker/grant_changes.h"
 #include "broker/grant_uses.h"
 #include "broker/refresh.h"
 #include "broker/token_cache.h"
@@ -52,7 +53,8 @@ class AccessTokens {
   // `refresh_ahead`: whether a token past its refresh point is renewed behind a caller's back. Off,
   // a refresh happens only when a caller needs one.
   AccessTokens(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-               TokenCache& cache, Refresh& refresh, Runtime& runtime, bool refresh_ahead);
+               TokenCache& cache, GrantChanges& changes, Refresh& refresh, Runtime& runtime,
+               bool refresh_ahead);
 
   // The hot path: from the cache or not at all. No I/O; no lock that all threads share.
   TokenSnapshot Find(const Asker& asker, const AccessTokenQuery& query) const;
@@ -61,6 +63,12 @@ class AccessTokens {
   // gives up stops no refresh.
   // Errors: as UseCases::GetAccessToken.
   Task<TokenSnapshot> Get(const Asker& asker, AccessTokenQuery query, absl::Time deadline);
+
+  // A new token of the client's own (RFC 6749 section 4.4), whatever is in the cache, which then
+  // has it too. The client may have such tokens, and this audience and these scopes. The task may
+  // outlive this object. Errors: those of Provider::RequestToken; DEADLINE_EXCEEDED.
+  Task<TokenSnapshot> RequestOwnToken(const Client& client, const std::string& audience,
+                                      const oauth::Scopes& scopes, absl::Time deadline);
 
   // A proof for whoever sends `token` (RFC 9449 section 7.1). `target` has passed CheckDpopTarget.
   // No I/O, but the time of a signature.
@@ -86,6 +94,7 @@ class AccessTokens {
   grants::GrantStore& store_;
   const Clock& clock_;
   TokenCache& cache_;
+  GrantChanges& changes_;
   Refresh& refresh_;
   Runtime& runtime_;
   const bool refresh_ahead_;

@@ -23,7 +23,9 @@ Broker::Broker(const Clients& clients, grants::GrantStore& store, const Clock& c
       callback_(clients, store, clock, runtime, revocations_),
       refresh_(clients, store, clock, changes, runtime, revocations_, std::move(options.replica),
                options.spool, options.spool_when),
-      access_tokens_(clients, store, clock, cache, refresh_, runtime, options.refresh_ahead),
+      access_tokens_(clients, store, clock, cache, changes, refresh_, runtime,
+                     options.refresh_ahead),
+      token_watches_(clients, store, clock, cache, changes, runtime, refresh_, access_tokens_),
       revocation_(clients, store, clock, revocations_),
       token_exchange_(clients, clock),
       logout_(clients, store, clock) {}
@@ -45,6 +47,12 @@ TokenSnapshot Broker::FindAccessToken(const Asker& asker, const AccessTokenQuery
 Task<TokenSnapshot> Broker::GetAccessToken(const Asker& asker, AccessTokenQuery query,
                                            absl::Time deadline) {
   return access_tokens_.Get(asker, std::move(query), deadline);
+}
+
+Task<std::unique_ptr<TokenWatch>> Broker::WatchAccessToken(const Asker& asker,
+                                                           AccessTokenQuery query,
+                                                           absl::Time deadline) {
+  return token_watches_.Open(asker, std::move(query), deadline);
 }
 
 absl::StatusOr<Secret> Broker::ProvePossession(const CachedToken& token,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -18,6 +19,7 @@
 #include "broker/revocation_queue.h"
 #include "broker/token_cache.h"
 #include "broker/token_exchange.h"
+#include "broker/token_watch.h"
 #include "broker/use_cases.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
@@ -46,6 +48,8 @@ class Broker final : public UseCases {
   TokenSnapshot FindAccessToken(const Asker& asker, const AccessTokenQuery& query) override;
   Task<TokenSnapshot> GetAccessToken(const Asker& asker, AccessTokenQuery query,
                                      absl::Time deadline) override;
+  Task<std::unique_ptr<TokenWatch>> WatchAccessToken(const Asker& asker, AccessTokenQuery query,
+                                                     absl::Time deadline) override;
   absl::StatusOr<Secret> ProvePossession(const CachedToken& token,
                                          const oauth::DpopTarget& target) override;
   Task<grants::Grant> GetGrant(const Asker& asker, std::string grant_id) override;
@@ -88,6 +92,7 @@ class Broker final : public UseCases {
   Callback callback_;
   Refresh refresh_;
   AccessTokens access_tokens_;
+  TokenWatches token_watches_;
   Revocation revocation_;
   TokenExchange token_exchange_;
   Logout logout_;

@@ -48,7 +48,31 @@ Task<TokenSnapshot> Fetch(const Client& client, grants::TokenSelector selector,
   co_return TokenSnapshot(std::move(token));
 }
 
+// What it uses outlives the broker that began it.
+Task<TokenSnapshot> KeepOwnToken(TokenCache& cache, GrantChanges& changes, std::string place,
+                                 std::string key, TokenCache::Ticket ticket,
+                                 Task<TokenSnapshot> flight) {
+  auto token = co_await std::move(flight);
+  if (!token.ok()) co_return token.status();
+  cache.Insert(key, *token, ticket);
+  changes.TellListeners(place);
+  co_return *std::move(token);
+}
+
 }  // namespace
+
+Task<TokenSnapshot> AccessTokens::RequestOwnToken(const Client& client, const std::string& audience,
+                                                  const oauth::Scopes& scopes,
+                                                  absl::Time deadline) {
+  std::string place = CredentialsPlace(client.name);
+  std::string key = CacheKey(place, audience, scopes.values());
+  const TokenCache::Ticket ticket = cache_.BeginLoad(place);
+  auto work = [&client, selector = grants::TokenSelector{.audience = audience, .scopes = scopes},
+               &clock = clock_]() mutable { return Fetch(client, std::move(selector), clock); };
+  auto flight = credential_flights_.Run(key, std::move(work), deadline);
+  return KeepOwnToken(cache_, changes_, std::move(place), std::move(key), ticket,
+                      std::move(flight));
+}
 
 Task<TokenSnapshot> AccessTokens::ByCredentials(const Asker& asker, AccessTokenQuery query,
                                                 absl::Time deadline) {
@@ -64,16 +88,8 @@ Task<TokenSnapshot> AccessTokens::ByCredentials(const Asker& asker, AccessTokenQ
   if (!query.audience.empty() && !MayTarget(*client, query.audience)) {
     co_return Error(Reason::kAudienceNotAllowed, {{"audience", query.audience}});
   }
-  grants::TokenSelector selector{.audience = query.audience, .scopes = *std::move(scopes)};
-  const std::string place = CredentialsPlace(client->name);
-  const std::string key = CacheKey(place, query.audience, query.scopes);
-  const TokenCache::Ticket ticket = cache_.BeginLoad(place);
-  auto work = [client, selector = std::move(selector), &clock = clock_]() mutable {
-    return Fetch(*client, std::move(selector), clock);
-  };
-  auto token = co_await credential_flights_.Run(key, std::move(work), deadline);
+  auto token = co_await RequestOwnToken(*client, query.audience, *scopes, deadline);
   if (!token.ok()) co_return token.status();
-  cache_.Insert(key, *token, ticket);
   CO_RETURN_IF_ERROR(CheckRelease(asker, **token));
   co_return *std::move(token);
 }

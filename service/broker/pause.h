@@ -13,10 +13,13 @@ asio::awaitable<void> Pause(absl::Duration duration);
 // replicas do not march in step.
 class Backoff {
  public:
-  Backoff(absl::Duration first, absl::Duration most) : next_(first), most_(most) {}
+  Backoff(absl::Duration first, absl::Duration most) : first_(first), next_(first), most_(most) {}
   absl::Duration Next();
+  // Begins with `first` again.
+  void Reset() { next_ = first_; }
 
  private:
+  const absl::Duration first_;
   absl::Duration next_;
   const absl::Duration most_;
 };

@@ -1,6 +1,7 @@
 // What the broker can be asked, as the gRPC services see it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "broker/revocation.h"
 #include "broker/token_cache.h"
 #include "broker/token_exchange.h"
+#include "broker/token_watch.h"
 #include "grants/grant_store.h"
 
 namespace tokenbroker::broker {
@@ -38,6 +40,11 @@ class UseCases {
   // STORE_UNAVAILABLE.
   virtual Task<TokenSnapshot> GetAccessToken(const Asker& asker, AccessTokenQuery query,
                                              absl::Time deadline) = 0;
+
+  // The same and each token that replaces it. Errors: as GetAccessToken, before anything else.
+  virtual Task<std::unique_ptr<TokenWatch>> WatchAccessToken(const Asker& asker,
+                                                             AccessTokenQuery query,
+                                                             absl::Time deadline) = 0;
 
   // A DPoP proof for one request that a caller sends `token` with (RFC 9449). `target` has passed
   // oauth::CheckDpopTarget. No I/O, but the time of a signature.

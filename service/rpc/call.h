@@ -47,7 +47,8 @@ template <typename Response>
 class Sender {
  public:
   // Sends one message. False: the stream is broken and the coroutine should end. Not concurrently
-  // with itself. Suspends: until the message is on its way.
+  // with itself. Suspends: until the message is on its way, which a reader that does not read holds
+  // up; a cancellation ends that after a second, by giving the stream up.
   virtual asio::awaitable<bool> Send(const Response& message) = 0;
 
  protected:

@@ -63,16 +63,22 @@ Visit::Visit(Visit&& other) noexcept
 
 Visit::~Visit() {
   if (gate_ == nullptr) return;
-  const absl::Time now = gate_->clock_.Now();
   const ReasonDescription& refusal = Describe(outcome_);
   gate_->metrics_.Record(rpc_, is_ok_ ? std::nullopt : std::optional<Reason>(outcome_),
-                         now - call_->started_at);
+                         gate_->clock_.Now() - call_->started_at);
+  WriteLine(is_ok_ ? "OK" : refusal.name, is_ok_ ? absl::StatusCode::kOk : refusal.code);
+}
+
+void Visit::TellReleased() { WriteLine("OK", absl::StatusCode::kOk); }
+
+void Visit::WriteLine(std::string_view outcome, absl::StatusCode code) const {
+  const absl::Time now = gate_->clock_.Now();
   gate_->log_.Write({.rpc = rpc_,
                      .caller = asker_ != nullptr ? std::string_view(asker_->name) : "",
                      .client = client_,
                      .grant_id = grant_id_,
-                     .outcome = is_ok_ ? "OK" : refusal.name,
-                     .code = CodeName(is_ok_ ? absl::StatusCode::kOk : refusal.code),
+                     .outcome = outcome,
+                     .code = CodeName(code),
                      .finished_at = now,
                      .duration = now - call_->started_at});
 }

@@ -48,11 +48,16 @@ class Visit {
   void set_client(std::string_view client) { client_ = client; }
   void set_grant_id(std::string_view grant_id) { grant_id_ = grant_id; }
 
+  // Writes a line now, for one of several tokens that the RPC releases.
+  void TellReleased();
+
   // How the RPC ends.
   grpc::Status Finish(const absl::Status& status);
 
  private:
   friend class Gate;
+
+  void WriteLine(std::string_view outcome, absl::StatusCode code) const;
 
   Gate* gate_;
   const Call* call_;

@@ -106,24 +106,35 @@ absl::StatusOr<broker::SubmittedCallback> ToCallback(const v1::SubmitCallbackReq
   return FieldError("callback", "form_body or redirect_url must be given");
 }
 
-absl::StatusOr<broker::AccessTokenQuery> ToQuery(const v1::GetAccessTokenRequest& request) {
+// What GetAccessToken and WatchAccessToken have in common.
+template <typename Request>
+absl::StatusOr<broker::AccessTokenQuery> ToSelection(const Request& request) {
   broker::AccessTokenQuery query;
   switch (request.selector_case()) {
-    case v1::GetAccessTokenRequest::kGrantId:
+    case Request::kGrantId:
       query.selector = broker::ByGrantId{request.grant_id()};
       break;
-    case v1::GetAccessTokenRequest::kSubjectGrant:
+    case Request::kSubjectGrant:
       query.selector = broker::BySubject{.client = request.subject_grant().client(),
                                          .subject = request.subject_grant().subject()};
       break;
-    case v1::GetAccessTokenRequest::kClientCredentials:
+    case Request::kClientCredentials:
       query.selector = broker::ByClientCredentials{request.client_credentials().client()};
       break;
-    case v1::GetAccessTokenRequest::SELECTOR_NOT_SET:
+    case Request::SELECTOR_NOT_SET:
       return FieldError("selector", "grant_id, subject_grant or client_credentials must be given");
   }
   query.scopes = ToVector(request.scopes());
   query.audience = request.audience();
+  return query;
+}
+
+absl::StatusOr<broker::AccessTokenQuery> ToQuery(const v1::WatchAccessTokenRequest& request) {
+  return ToSelection(request);
+}
+
+absl::StatusOr<broker::AccessTokenQuery> ToQuery(const v1::GetAccessTokenRequest& request) {
+  ASSIGN_OR_RETURN(broker::AccessTokenQuery query, ToSelection(request));
   if (request.has_min_remaining_lifetime()) {
     const auto lifetime = ToDuration(request.min_remaining_lifetime());
     if (!lifetime || *lifetime < absl::ZeroDuration()) {

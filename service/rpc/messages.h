@@ -21,6 +21,7 @@ namespace tokenbroker::rpc {
 absl::StatusOr<broker::AuthorizationWish> ToWish(const v1::CreateAuthorizationUrlRequest& request);
 absl::StatusOr<broker::SubmittedCallback> ToCallback(const v1::SubmitCallbackRequest& request);
 absl::StatusOr<broker::AccessTokenQuery> ToQuery(const v1::GetAccessTokenRequest& request);
+absl::StatusOr<broker::AccessTokenQuery> ToQuery(const v1::WatchAccessTokenRequest& request);
 absl::StatusOr<oauth::DpopTarget> ToTarget(const v1::DpopTarget& message);
 
 broker::ExchangeWish ToExchangeWish(const v1::ExchangeTokenRequest& request);

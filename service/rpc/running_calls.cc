@@ -7,6 +7,14 @@
 #include "rpc/status_details.h"
 
 namespace tokenbroker::rpc {
+namespace {
+
+// There are other replicas, or this one will be back soon.
+absl::Status ShuttingDown() {
+  return WithRetryAfter(Error(Reason::kShuttingDown), absl::Milliseconds(500));
+}
+
+}  // namespace
 
 RunningCalls::RunningCalls(asio::any_io_executor executor, const Clock& clock, Options options)
     : executor_(std::move(executor)), clock_(clock), options_(options) {}
@@ -26,7 +34,7 @@ absl::StatusOr<std::shared_ptr<Flight>> RunningCalls::Run(
       std::move(coroutine), cancellation,
       [this, kind, weak = std::weak_ptr(flight), landed = std::move(landed)](grpc::Status status) {
         if (status.error_code() == grpc::StatusCode::CANCELLED && draining()) {
-          status = ToGrpcStatus(Error(Reason::kShuttingDown));
+          status = ToGrpcStatus(ShuttingDown());
         }
         landed(std::move(status));
         Land(kind, weak.lock());
@@ -43,7 +51,7 @@ absl::Status RunningCalls::Admit(Kind kind, const std::shared_ptr<Flight>& fligh
   };
   absl::MutexLock lock(&mutex_);
   if (kind == Kind::kStream) {
-    if (draining_) return Error(Reason::kShuttingDown);
+    if (draining_) return ShuttingDown();
     if (streams_.size() >= options_.max_streams) return full();
     streams_.insert(flight);
     return absl::OkStatus();

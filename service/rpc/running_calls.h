@@ -38,7 +38,7 @@ class RunningCalls {
   // Runs `coroutine`, cancelled as Cancellation::kFailsOneWait says if it is unary and as
   // kFailsEveryWait says if it is a stream, and hands its status to `landed` on a thread of the
   // executor; `landed` must not block. While the server drains, a coroutine that ends with
-  // CANCELLED ends with SHUTTING_DOWN instead.
+  // CANCELLED ends with SHUTTING_DOWN, and RetryInfo, instead.
   //
   // Errors: LIMIT_REACHED, with RetryInfo; SHUTTING_DOWN for a stream while the server drains.
   // `coroutine` has not begun then and `landed` is never called.

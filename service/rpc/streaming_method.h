@@ -1,6 +1,7 @@
 // A server-streaming method on completion queues.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -8,9 +9,15 @@
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
+#include "asio/any_io_executor.hpp"
+#include "asio/associated_cancellation_slot.hpp"
 #include "asio/associated_executor.hpp"
 #include "asio/async_result.hpp"
+#include "asio/cancellation_type.hpp"
+#include "asio/error_code.hpp"
 #include "asio/post.hpp"
+#include "asio/steady_timer.hpp"
+#include "asio/this_coro.hpp"
 #include "asio/use_awaitable.hpp"
 #include "grpcpp/support/async_stream.h"
 #include "rpc/call.h"
@@ -64,6 +71,16 @@ class StreamingMethod<Request, Response>::Slot final : private Sender<Response> 
   }
 
  private:
+  // How long a stream that is cancelled waits for what it has sent last to be taken.
+  static constexpr std::chrono::seconds kPatienceWithReader{1};
+
+  // On the coroutine's executor; the stream lives as long as it is not over.
+  struct PendingWrite {
+    explicit PendingWrite(const asio::any_io_executor& executor) : patience(executor) {}
+    asio::steady_timer patience;
+    bool over = false;
+  };
+
   void OnAsked(bool ok) {
     if (!ok) {  // the server is shutting down
       delete this;
@@ -87,17 +104,40 @@ class StreamingMethod<Request, Response>::Slot final : private Sender<Response> 
   }
 
   asio::awaitable<bool> Send(const Response& message) override {
+    // A stream that was cancelled before would not hear of it while it waits for its reader.
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return false;
+    co_return co_await Write(message);
+  }
+
+  asio::awaitable<bool> Write(const Response& message) {
     return asio::async_initiate<decltype(asio::use_awaitable), void(bool)>(
         [this, &message](auto handler) {
           auto executor = asio::get_associated_executor(handler);
+          auto write = std::make_shared<PendingWrite>(executor);
+          if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
+            slot.assign([this, write](asio::cancellation_type) { GiveUpLater(write); });
+          }
           // The queue's thread only passes the news on: the coroutine goes on where it belongs.
-          sent_ = [executor, handler = std::move(handler)](bool ok) mutable {
-            asio::post(executor,
-                       [handler = std::move(handler), ok]() mutable { std::move(handler)(ok); });
+          sent_ = [executor, write, handler = std::move(handler)](bool ok) mutable {
+            asio::post(executor, [write, handler = std::move(handler), ok]() mutable {
+              write->over = true;
+              write->patience.cancel();
+              std::move(handler)(ok);
+            });
           };
           writer_.Write(message, written_.tag());
         },
         asio::use_awaitable);
+  }
+
+  // A reader that takes nothing cannot be told that the stream is over either.
+  void GiveUpLater(const std::shared_ptr<PendingWrite>& write) {
+    if (write->over) return;
+    write->patience.expires_after(kPatienceWithReader);
+    write->patience.async_wait([this, write](const asio::error_code& error) {
+      if (!error && !write->over) context_.TryCancel();
+    });
   }
 
   void OnWritten(bool ok) { std::exchange(sent_, nullptr)(ok); }

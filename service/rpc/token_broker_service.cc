@@ -1,8 +1,10 @@
 #include "rpc/token_broker_service.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
+#include "asio/this_coro.hpp"
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "rpc/messages.h"
@@ -12,10 +14,12 @@ namespace {
 
 constexpr std::string_view kGetAccessToken = "GetAccessToken";
 
-// For the log, before the grant is known to exist.
-std::string_view GrantIdOf(const v1::GetAccessTokenRequest& request) { return request.grant_id(); }
+// How long a stream may take to its first token; afterwards it may wait for ever.
+constexpr absl::Duration kPatienceForFirst = absl::Seconds(60);
 
-std::string_view ClientOf(const v1::GetAccessTokenRequest& request) {
+// For the log, before the grant is known to exist.
+template <typename Request>
+std::string_view ClientOf(const Request& request) {
   return request.has_subject_grant() ? request.subject_grant().client()
                                      : request.client_credentials().client();
 }
@@ -46,6 +50,13 @@ std::vector<std::unique_ptr<Method>> TokenBrokerService::MakeMethods(RunningCall
   add(&Generated::RequestExchangeToken, Waiting("ExchangeToken", &Self::ExchangeToken));
   add(&Generated::RequestCreateLogoutUrl, Waiting("CreateLogoutUrl", &Self::CreateLogoutUrl));
   add(&Generated::RequestSubmitLogoutToken, Waiting("SubmitLogoutToken", &Self::SubmitLogoutToken));
+  methods.push_back(MakeStreaming(
+      generated_, &Generated::RequestWatchAccessToken,
+      [this](Call& call, const v1::WatchAccessTokenRequest& request,
+             Sender<v1::GetAccessTokenResponse>& sender) {
+        return WatchAccessToken(Visit(gate_, call, "WatchAccessToken"), request, sender);
+      },
+      running));
   return methods;
 }
 
@@ -71,7 +82,7 @@ Answer TokenBrokerService::FindAccessToken(const Call& call,
                                            const v1::GetAccessTokenRequest& request,
                                            v1::GetAccessTokenResponse& response) {
   Visit visit(gate_, call, kGetAccessToken);
-  visit.set_grant_id(GrantIdOf(request));
+  visit.set_grant_id(request.grant_id());
   visit.set_client(ClientOf(request));
   // A signature takes longer than finding the token: it must not hold up what waits behind it.
   const bool is_quick = !request.has_dpop_proof_for();
@@ -112,6 +123,40 @@ StatusTask TokenBrokerService::GetAccessToken(Visit& visit, const broker::Asker&
   }
   FillAccessToken(*token, response);
   co_return absl::OkStatus();
+}
+
+asio::awaitable<grpc::Status> TokenBrokerService::WatchAccessToken(
+    Visit visit, const v1::WatchAccessTokenRequest& request,
+    Sender<v1::GetAccessTokenResponse>& sender) {
+  // A cancellation comes as a status, so that the log has how the stream ended.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const absl::Status status = co_await SendEachToken(visit, request, sender);
+  co_return visit.Finish(status);
+}
+
+StatusTask TokenBrokerService::SendEachToken(Visit& visit,
+                                             const v1::WatchAccessTokenRequest& request,
+                                             Sender<v1::GetAccessTokenResponse>& sender) {
+  visit.set_grant_id(request.grant_id());
+  visit.set_client(ClientOf(request));
+  CO_ASSIGN_OR_RETURN(const broker::Asker* const asker, co_await gate_.Admit(visit));
+  CO_ASSIGN_OR_RETURN(broker::AccessTokenQuery query, ToQuery(request));
+  const absl::Time deadline =
+      std::min(visit.call().deadline, visit.call().started_at + kPatienceForFirst);
+  CO_ASSIGN_OR_RETURN(const auto watch,
+                      co_await use_cases_.WatchAccessToken(*asker, std::move(query), deadline));
+  while (true) {
+    CO_ASSIGN_OR_RETURN(broker::TokenSnapshot token, co_await watch->Next());
+    visit.set_grant_id(token->grant_id);
+    visit.set_client(token->client);
+    // What the caller proved itself with may have run out since: it gets no more then.
+    CO_RETURN_IF_ERROR((co_await gate_.Admit(visit)).status());
+    v1::GetAccessTokenResponse response;
+    FillAccessToken(*token, response);
+    token = nullptr;  // a reader may take its time
+    visit.TellReleased();
+    if (!co_await sender.Send(response)) co_return Error(Reason::kCancelled);
+  }
 }
 
 StatusTask TokenBrokerService::CreateAuthorizationUrl(

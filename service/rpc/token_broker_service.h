@@ -27,9 +27,7 @@ class TokenBrokerService final : public Service {
                                                    std::size_t queues) override;
 
  private:
-  // The methods without a use case are generic, so that they are answered UNIMPLEMENTED.
-  template <typename Base>
-  using Served = v1::TokenBroker::WithAsyncMethod_CreateAuthorizationUrl<
+  using Generated = v1::TokenBroker::WithAsyncMethod_CreateAuthorizationUrl<
       v1::TokenBroker::WithAsyncMethod_SubmitCallback<
           v1::TokenBroker::WithAsyncMethod_GetAccessToken<
               v1::TokenBroker::WithAsyncMethod_GetGrant<v1::TokenBroker::WithAsyncMethod_ListGrants<
@@ -37,10 +35,9 @@ class TokenBrokerService final : public Service {
                       v1::TokenBroker::WithAsyncMethod_GetUserInfo<
                           v1::TokenBroker::WithAsyncMethod_ExchangeToken<
                               v1::TokenBroker::WithAsyncMethod_CreateLogoutUrl<
-                                  v1::TokenBroker::WithAsyncMethod_SubmitLogoutToken<Base>>>>>>>>>>;
-  template <typename Base>
-  using Unserved = v1::TokenBroker::WithGenericMethod_WatchAccessToken<Base>;
-  using Generated = Served<Unserved<v1::TokenBroker::Service>>;
+                                  v1::TokenBroker::WithAsyncMethod_SubmitLogoutToken<
+                                      v1::TokenBroker::WithAsyncMethod_WatchAccessToken<
+                                          v1::TokenBroker::Service>>>>>>>>>>>;
 
   // What an RPC does once its caller is admitted.
   template <typename Request, typename Response>
@@ -85,6 +82,13 @@ class TokenBrokerService final : public Service {
   StatusTask SubmitLogoutToken(Visit& visit, const broker::Asker& asker,
                                const v1::SubmitLogoutTokenRequest& request,
                                v1::SubmitLogoutTokenResponse& response);
+
+  // Streams until the watch, the caller or the server ends it.
+  asio::awaitable<grpc::Status> WatchAccessToken(Visit visit,
+                                                 const v1::WatchAccessTokenRequest& request,
+                                                 Sender<v1::GetAccessTokenResponse>& sender);
+  StatusTask SendEachToken(Visit& visit, const v1::WatchAccessTokenRequest& request,
+                           Sender<v1::GetAccessTokenResponse>& sender);
 
   broker::UseCases& use_cases_;
   Gate& gate_;

@@ -87,7 +87,8 @@ rpc::ServerOptions ServerOptionsOf(const config::v1::Server& server) {
                              .tls = TlsOf(server),
                              .max_request_bytes = server.limits().max_request_bytes(),
                              .max_metadata_bytes = server.limits().max_metadata_bytes(),
-                             .running = {.max_calls = server.limits().max_concurrent_rpcs()},
+                             .running = {.max_calls = server.limits().max_concurrent_rpcs(),
+                                         .max_streams = server.limits().max_concurrent_streams()},
                              .reflection = server.reflection()};
   if (server.has_completion_queues()) options.queues = server.completion_queues();
   return options;

@@ -6,6 +6,7 @@
 #   SEED=7 SECONDS_TO_RUN=60 tests/chaos/run.sh
 #   TOPOLOGY=sentinel tests/chaos/run.sh      standalone, sentinel or cluster
 #   GRANTS=3000 TOKEN_SECONDS=10 CALLERS=24 tests/chaos/run.sh
+#   TOPOLOGY=sentinel MIN_REPLICAS=0 tests/chaos/run.sh    without min-replicas-to-write, which is 1 otherwise
 #
 # The same seed gives the same faults in the same order; what they meet is up to the machine. Needs the release build
 # (or TOKEN_BROKER_BIN) and tests/node_modules. KEEP=1 leaves the brokers' output and the ledger, and says where.

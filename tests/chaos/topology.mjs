@@ -9,6 +9,9 @@ import { join } from 'node:path';
 import { accepts, Child, eventually, freePort, scratchFolder } from '../black_box/harness/child.mjs';
 import { RedisProxy } from '../black_box/harness/redis_proxy.mjs';
 
+// With 1 a primary whose replicas are gone refuses changes: docs/operations.md, Redis.
+const MIN_REPLICAS = ['--min-replicas-to-write', process.env.MIN_REPLICAS ?? '1'];
+
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 const cli = (port, ...words) => execFileSync('redis-cli', ['-p', String(port), ...words], { encoding: 'utf8' }).trim();
 
@@ -76,9 +79,9 @@ class Standalone {
 class Sentinel {
   static async start() {
     const topology = new Sentinel();
-    const primary = await Server.start();
+    const primary = await Server.start(MIN_REPLICAS);
     topology.servers = [primary];
-    for (let i = 0; i < 2; ++i) topology.servers.push(await Server.start(['--replicaof', '127.0.0.1', String(primary.port)]));
+    for (let i = 0; i < 2; ++i) topology.servers.push(await Server.start(['--replicaof', '127.0.0.1', String(primary.port), ...MIN_REPLICAS]));
     for (const server of topology.servers.slice(1)) {
       await eventually(() => cli(server.port, 'INFO', 'replication').includes('master_link_status:up'), 'the replica is up');
     }
@@ -99,7 +102,7 @@ class Sentinel {
   }
 
   store() {
-    return { redis: { sentinel: { primary_name: 'chaos', addresses: this.sentinels.map(({ port }) => `127.0.0.1:${port}`) } } };
+    return { redis: { sentinel: { master_name: 'chaos', addresses: this.sentinels.map(({ port }) => `127.0.0.1:${port}`) } } };
   }
 
   #primaryPort() {
@@ -143,13 +146,16 @@ class Sentinel {
 class Cluster {
   static async start() {
     const topology = new Cluster();
-    const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1500', '--cluster-config-file', 'nodes.conf'];
+    const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1500', '--cluster-config-file', 'nodes.conf', ...MIN_REPLICAS];
     topology.servers = [];
     for (let i = 0; i < 6; ++i) topology.servers.push(await Server.start(options));
     const addresses = topology.servers.map(({ port }) => `127.0.0.1:${port}`);
     execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'], { encoding: 'utf8' });
     for (const { port } of topology.servers) {
       await eventually(() => cli(port, 'CLUSTER', 'INFO').includes('cluster_state:ok'), 'the cluster is up', 30000);
+    }
+    for (const { port } of topology.#primaries()) {
+      await eventually(() => cli(port, 'INFO', 'replication').includes('state=online'), 'a replica for every primary', 30000);
     }
     return topology;
   }

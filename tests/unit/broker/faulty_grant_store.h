@@ -14,7 +14,7 @@ namespace tokenbroker::broker {
 // Wraps any store. Thread-safe where the wrapped one is.
 class FaultyGrantStore final : public grants::GrantStore {
  public:
-  explicit FaultyGrantStore(grants::GrantStore& inner) : inner_(inner) {}
+  explicit FaultyGrantStore(grants::GrantStore& inner) : inner_(&inner) {}
 
   // `kLost` is the worse one: the change happened, the answer did not come.
   enum class Fault { kRefused, kLost };
@@ -29,99 +29,101 @@ class FaultyGrantStore final : public grants::GrantStore {
   // How often a lease was asked for, and how often one was renewed.
   int acquisitions() const { return acquisitions_; }
   int renewals() const { return renewals_; }
+  // Another store takes the place of the wrapped one, as in a failover.
+  void Redirect(grants::GrantStore& inner) { inner_ = &inner; }
 
   StatusTask PutAuthorization(Secret state, grants::PendingAuthorization pending) override {
-    return Guard(inner_.PutAuthorization(std::move(state), std::move(pending)));
+    return Guard(inner().PutAuthorization(std::move(state), std::move(pending)));
   }
   Task<grants::PendingAuthorization> FindAuthorization(Secret state) override {
-    return Guard(inner_.FindAuthorization(std::move(state)));
+    return Guard(inner().FindAuthorization(std::move(state)));
   }
   Task<grants::ClaimedAuthorization> ClaimAuthorization(Secret state, std::string digest) override {
-    return Guard(inner_.ClaimAuthorization(std::move(state), std::move(digest)));
+    return Guard(inner().ClaimAuthorization(std::move(state), std::move(digest)));
   }
   StatusTask FinishAuthorization(Secret state, grants::CallbackOutcome outcome) override {
-    return Guard(inner_.FinishAuthorization(std::move(state), std::move(outcome)));
+    return Guard(inner().FinishAuthorization(std::move(state), std::move(outcome)));
   }
   StatusTask SpendAuthorization(Secret state) override {
-    return Guard(inner_.SpendAuthorization(std::move(state)));
+    return Guard(inner().SpendAuthorization(std::move(state)));
   }
   Task<std::size_t> CountAuthorizations(std::string caller) override {
-    return Guard(inner_.CountAuthorizations(std::move(caller)));
+    return Guard(inner().CountAuthorizations(std::move(caller)));
   }
   StatusTask CreateGrant(grants::Grant grant) override {
-    return Guard(inner_.CreateGrant(std::move(grant)));
+    return Guard(inner().CreateGrant(std::move(grant)));
   }
   Task<grants::Grant> FindGrant(std::string grant_id) override {
-    return Guard(inner_.FindGrant(std::move(grant_id)));
+    return Guard(inner().FindGrant(std::move(grant_id)));
   }
   StatusTask CommitGrant(grants::GrantCommit commit) override {
-    return Guard(inner_.CommitGrant(std::move(commit)));
+    return Guard(inner().CommitGrant(std::move(commit)));
   }
   Task<grants::Grant> EndGrant(std::string grant_id, grants::GrantState state, std::string because,
                                absl::Duration lifetime) override {
-    return Guard(inner_.EndGrant(std::move(grant_id), state, std::move(because), lifetime));
+    return Guard(inner().EndGrant(std::move(grant_id), state, std::move(because), lifetime));
   }
   StatusTask TouchGrant(std::string grant_id, absl::Time when) override {
-    return Guard(inner_.TouchGrant(std::move(grant_id), when));
+    return Guard(inner().TouchGrant(std::move(grant_id), when));
   }
   Task<grants::GrantPage> ListGrants(grants::GrantFilter filter, std::size_t size,
                                      std::string token) override {
-    return Guard(inner_.ListGrants(std::move(filter), size, std::move(token)));
+    return Guard(inner().ListGrants(std::move(filter), size, std::move(token)));
   }
   Task<grants::Lease> AcquireLease(std::string grant_id, std::string holder,
                                    absl::Duration lifetime) override {
     ++acquisitions_;
-    return Guard(inner_.AcquireLease(std::move(grant_id), std::move(holder), lifetime));
+    return Guard(inner().AcquireLease(std::move(grant_id), std::move(holder), lifetime));
   }
   StatusTask RenewLease(grants::Lease lease, absl::Duration lifetime) override {
     // By its own clock: not counted among the calls.
-    return Count(inner_.RenewLease(std::move(lease), lifetime), renewals_);
+    return Count(inner().RenewLease(std::move(lease), lifetime), renewals_);
   }
   StatusTask ReleaseLease(grants::Lease lease) override {
-    return Guard(inner_.ReleaseLease(std::move(lease)));
+    return Guard(inner().ReleaseLease(std::move(lease)));
   }
   Task<std::vector<std::string>> ClaimDue(absl::Time now, std::size_t limit,
                                           absl::Duration visibility) override {
-    return Guard(inner_.ClaimDue(now, limit, visibility));
+    return Guard(inner().ClaimDue(now, limit, visibility));
   }
   StatusTask PutBack(std::string grant_id, absl::Time hidden_until, absl::Time when) override {
-    return Guard(inner_.PutBack(std::move(grant_id), hidden_until, when));
+    return Guard(inner().PutBack(std::move(grant_id), hidden_until, when));
   }
   StatusTask Schedule(std::string grant_id, absl::Time when) override {
-    return Guard(inner_.Schedule(std::move(grant_id), when));
+    return Guard(inner().Schedule(std::move(grant_id), when));
   }
-  Task<absl::Time> NextDue() override { return Guard(inner_.NextDue()); }
+  Task<absl::Time> NextDue() override { return Guard(inner().NextDue()); }
   Task<grants::ScheduleSummary> SummarizeSchedule(absl::Time now) override {
-    return Guard(inner_.SummarizeSchedule(now));
+    return Guard(inner().SummarizeSchedule(now));
   }
   Task<std::optional<int>> ClaimSlice(absl::Time now, absl::Duration interval) override {
-    return Guard(inner_.ClaimSlice(now, interval));
+    return Guard(inner().ClaimSlice(now, interval));
   }
   Task<grants::LookedOver> LookOver(int slice, std::string from, std::size_t limit) override {
-    return Guard(inner_.LookOver(slice, std::move(from), limit));
+    return Guard(inner().LookOver(slice, std::move(from), limit));
   }
   Task<std::size_t> ForgetGone(int slice, std::vector<std::string> gone) override {
-    return Guard(inner_.ForgetGone(slice, std::move(gone)));
+    return Guard(inner().ForgetGone(slice, std::move(gone)));
   }
   Task<bool> RemembersTokenId(grants::TokenId id) override {
-    return Guard(inner_.RemembersTokenId(std::move(id)));
+    return Guard(inner().RemembersTokenId(std::move(id)));
   }
   StatusTask RememberTokenId(grants::TokenId id, absl::Duration lifetime) override {
-    return Guard(inner_.RememberTokenId(std::move(id), lifetime));
+    return Guard(inner().RememberTokenId(std::move(id), lifetime));
   }
   StatusTask PutRevocation(grants::PendingRevocation revocation, absl::Time due,
                            absl::Duration lifetime) override {
-    return Guard(inner_.PutRevocation(std::move(revocation), due, lifetime));
+    return Guard(inner().PutRevocation(std::move(revocation), due, lifetime));
   }
   Task<std::vector<grants::PendingRevocation>> ClaimRevocations(
       absl::Time now, std::size_t limit, absl::Duration visibility) override {
-    return Guard(inner_.ClaimRevocations(now, limit, visibility));
+    return Guard(inner().ClaimRevocations(now, limit, visibility));
   }
   StatusTask DropRevocation(std::string id) override {
-    return Guard(inner_.DropRevocation(std::move(id)));
+    return Guard(inner().DropRevocation(std::move(id)));
   }
-  StatusTask Check() override { return Guard(inner_.Check()); }
-  void Observe(grants::GrantObserver* observer) override { inner_.Observe(observer); }
+  StatusTask Check() override { return Guard(inner().Check()); }
+  void Observe(grants::GrantObserver* observer) override { inner().Observe(observer); }
 
  private:
   template <typename Result>
@@ -140,7 +142,9 @@ class FaultyGrantStore final : public grants::GrantStore {
     co_return status;
   }
 
-  grants::GrantStore& inner_;
+  grants::GrantStore& inner() { return *inner_; }
+
+  std::atomic<grants::GrantStore*> inner_;
   std::atomic<int> acquisitions_ = 0;
   std::atomic<int> renewals_ = 0;
   std::atomic<int> calls_ = 0;

@@ -7,11 +7,16 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/synchronization/notification.h"
+#include "asio/cancellation_type.hpp"
+#include "asio/this_coro.hpp"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mutex.h"
 #include "gmock/gmock.h"
 #include "grpcpp/create_channel.h"
+#include "net/wake_up.h"
 #include "rpc/server.h"
 #include "support/grpc_server.h"
 #include "support/signing_key.h"
@@ -57,6 +62,31 @@ grants::Grant MakeGrant(std::string id) {
   return grant;
 }
 
+// Gives some tokens and then ends, or waits to be cancelled where it is not told how.
+class ScriptedWatch final : public broker::TokenWatch {
+ public:
+  ScriptedWatch(std::vector<std::string> tokens, std::optional<absl::Status> end,
+                absl::Notification& gone)
+      : tokens_(std::move(tokens)), end_(std::move(end)), gone_(gone) {}
+  ~ScriptedWatch() override { gone_.Notify(); }
+
+  Task<broker::TokenSnapshot> Next() override {
+    if (next_ < tokens_.size()) co_return MakeSnapshot(tokens_[next_++]);
+    if (end_) co_return *end_;
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return Error(Reason::kCancelled);
+    WakeUp never(co_await asio::this_coro::executor);
+    co_await never.Wait();
+    co_return Error(Reason::kCancelled);
+  }
+
+ private:
+  const std::vector<std::string> tokens_;
+  const std::optional<absl::Status> end_;
+  absl::Notification& gone_;
+  std::size_t next_ = 0;
+};
+
 // Answers from a script, and remembers what it was asked.
 class FakeUseCases final : public broker::UseCases {
  public:
@@ -92,6 +122,15 @@ class FakeUseCases final : public broker::UseCases {
     last_query.emplace(std::move(query));
     if (!failure.ok()) co_return failure;
     co_return MakeSnapshot("fetched");
+  }
+  Task<std::unique_ptr<broker::TokenWatch>> WatchAccessToken(const broker::Asker&,
+                                                             broker::AccessTokenQuery query,
+                                                             absl::Time) override {
+    last_query.emplace(std::move(query));
+    if (!failure.ok()) co_return failure;
+    std::unique_ptr<broker::TokenWatch> watch =
+        std::make_unique<ScriptedWatch>(watched, end_of_watch, watch_gone);
+    co_return watch;
   }
   absl::StatusOr<Secret> ProvePossession(const broker::CachedToken&,
                                          const oauth::DpopTarget& target) override {
@@ -147,6 +186,9 @@ class FakeUseCases final : public broker::UseCases {
   StatusTask CheckStore() override { co_return absl::OkStatus(); }
 
   absl::Status failure;
+  std::vector<std::string> watched;  // the grant ids of the tokens that a watch gives
+  std::optional<absl::Status> end_of_watch;
+  absl::Notification watch_gone;
   std::string asker_name;
   broker::AuthorizationWish last_wish;
   broker::SubmittedCallback last_callback;
@@ -545,6 +587,120 @@ TEST_F(TokenBrokerServiceTest, KnowsTheBearerOfAToken) {
   }
   EXPECT_EQ(testing::ReasonIn(GetGrant(bearer + "x")), "CALLER_UNAUTHENTICATED");
   EXPECT_THAT(LogText(), Not(HasSubstr(bearer)));
+}
+
+class Watching : public TokenBrokerServiceTest {
+ protected:
+  std::unique_ptr<grpc::ClientReader<v1::GetAccessTokenResponse>> Watch(
+      grpc::ClientContext& context, const std::string& bearer = "") {
+    if (!bearer.empty()) context.AddMetadata("authorization", "Bearer " + bearer);
+    v1::WatchAccessTokenRequest request;
+    request.set_grant_id("watched");
+    request.add_scopes("orders:read");
+    return stub_->WatchAccessToken(&context, request);
+  }
+};
+
+TEST_F(Watching, StreamsEachTokenAndThenWhyThereAreNoMore) {
+  use_cases_.watched = {"one", "two"};
+  use_cases_.end_of_watch = Error(Reason::kReauthorizationRequired, {{"because", "revoked"}});
+  grpc::ClientContext context;
+  const auto stream = Watch(context);
+  v1::GetAccessTokenResponse token;
+  ASSERT_TRUE(stream->Read(&token));
+  EXPECT_EQ(token.access_token(), kToken);
+  EXPECT_EQ(token.generation(), 7);
+  ASSERT_TRUE(stream->Read(&token));
+  EXPECT_FALSE(stream->Read(&token));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(testing::ReasonIn(status), "REAUTHORIZATION_REQUIRED");
+  EXPECT_THAT(status.error_details(), HasSubstr("revoked"));
+  EXPECT_THAT(use_cases_.last_query->scopes, ElementsAre("orders:read"));
+  // Whoever got a token is on record for each, and the end is too.
+  const std::string log = LogText();
+  EXPECT_THAT(log, AllOf(HasSubstr(R"("grant_id":"one")"), HasSubstr(R"("grant_id":"two")"),
+                         HasSubstr("REAUTHORIZATION_REQUIRED"), Not(HasSubstr(kToken))));
+}
+
+TEST_F(Watching, RefusesBeforeTheFirstToken) {
+  use_cases_.failure = Error(Reason::kGrantUnknown);
+  grpc::ClientContext context;
+  const auto stream = Watch(context);
+  v1::GetAccessTokenResponse token;
+  EXPECT_FALSE(stream->Read(&token));
+  EXPECT_EQ(testing::ReasonIn(stream->Finish()), "GRANT_UNKNOWN");
+
+  grpc::ClientContext without_selector;
+  const auto bad = stub_->WatchAccessToken(&without_selector, v1::WatchAccessTokenRequest());
+  EXPECT_FALSE(bad->Read(&token));
+  EXPECT_EQ(testing::ReasonIn(bad->Finish()), "INVALID_REQUEST");
+}
+
+TEST_F(Watching, RefusesWhoDidNotProveWhoTheyAre) {
+  Start({.listen = testing::UnixSocketAddress()}, std::nullopt);
+  use_cases_.watched = {"one"};
+  v1::GetAccessTokenResponse token;
+  grpc::ClientContext nobody;
+  const auto refused = Watch(nobody);
+  EXPECT_FALSE(refused->Read(&token));
+  EXPECT_EQ(testing::ReasonIn(refused->Finish()), "CALLER_UNAUTHENTICATED");
+  grpc::ClientContext shop;
+  const auto stream = Watch(shop, SignedToken());
+  EXPECT_TRUE(stream->Read(&token));
+}
+
+TEST_F(Watching, EndsWhenTheCallerHangsUp) {
+  use_cases_.watched = {"one"};
+  grpc::ClientContext context;
+  const auto stream = Watch(context);
+  v1::GetAccessTokenResponse token;
+  ASSERT_TRUE(stream->Read(&token));
+  context.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  use_cases_.watch_gone.WaitForNotification();
+  while (!absl::StrContains(LogText(), "CANCELLED")) std::this_thread::yield();
+}
+
+TEST_F(Watching, IsToldWhenTheServerStopsAndWhenToComeBack) {
+  use_cases_.watched = {"one"};
+  grpc::ClientContext context;
+  const auto stream = Watch(context);
+  v1::GetAccessTokenResponse token;
+  ASSERT_TRUE(stream->Read(&token));
+  server_->Shutdown(absl::Seconds(30));
+  EXPECT_FALSE(stream->Read(&token));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(testing::ReasonIn(status), "SHUTTING_DOWN");
+  EXPECT_THAT(status.error_details(), HasSubstr("google.rpc.RetryInfo"));
+}
+
+// It cannot be told that the stream is over, and must not hold up the end of the server.
+TEST_F(Watching, IsGivenUpWhenTheServerStopsAndTheCallerDoesNotRead) {
+  use_cases_.watched = std::vector<std::string>(100'000, "one");
+  grpc::ClientContext context;
+  const auto stream = Watch(context);
+  v1::GetAccessTokenResponse token;
+  ASSERT_TRUE(stream->Read(&token));
+  server_->Shutdown(absl::Hours(1));
+  use_cases_.watch_gone.WaitForNotification();
+}
+
+TEST_F(Watching, IsRefusedBeyondTheLimit) {
+  Start({.listen = testing::UnixSocketAddress(), .running = {.max_streams = 1}}, "shop");
+  use_cases_.watched = {"one"};
+  grpc::ClientContext first_context;
+  const auto first = Watch(first_context);
+  v1::GetAccessTokenResponse token;
+  ASSERT_TRUE(first->Read(&token));
+  grpc::ClientContext second_context;
+  const auto second = Watch(second_context);
+  EXPECT_FALSE(second->Read(&token));
+  const grpc::Status status = second->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(testing::ReasonIn(status), "LIMIT_REACHED");
+  EXPECT_THAT(status.error_details(), HasSubstr("google.rpc.RetryInfo"));
 }
 
 class MutualTls : public TokenBrokerServiceTest {
