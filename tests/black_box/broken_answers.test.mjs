@@ -19,7 +19,7 @@ describe('answers that break off', () => {
   before(async () => {
     world = await HostileWorld.start({
       size: 300,
-      provider: { request_timeout: '3s', connect_timeout: '1s', jwks: { minimum_lifetime: '5m' } },
+      provider: { request_timeout: '3s', connect_timeout: '1s', jwks: { minimum_lifetime: '5m' }, circuit_breaker: { failures: 10000 } },
       client: { refresh: { floor: '0s' } },
     });
   });

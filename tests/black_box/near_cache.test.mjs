@@ -36,7 +36,11 @@ describe('the near cache of another replica', () => {
   async function cached() {
     const signIn = world.newCase();
     await signIn.run('code');
-    assert.equal(await outcome(signIn), 'OK');
+    // The news of its making may come while the token is read, which is not kept then.
+    for (let i = 0; i < 3; ++i) {
+      assert.equal(await outcome(signIn), 'OK');
+      await new Promise((resolve) => { setTimeout(resolve, 50); });
+    }
     return signIn;
   }
 

@@ -128,7 +128,20 @@ describe('a provider at its limits', () => {
     const error = await fails(renew(first), UP);
     assert.ok(retryDelay(error) <= 5);
     first.op.tweaks.delete('token');
-    for (const signIn of grants) await eventually(() => renew(signIn), 'a refresh that works', 30000);
+    // What became of the requests that the provider answered by 503 is not known: those grants keep their tokens.
+    let unknown = 0;
+    for (const signIn of grants) {
+      const outcome = await eventually(
+        () => renew(signIn).then(() => 'OK', (e) => {
+          if (e.facts.cause === 'outcome_unknown') return e.facts.cause;
+          throw e;
+        }),
+        'a refresh that works', 30000);
+      if (outcome === 'OK') continue;
+      ++unknown;
+      assert.equal((await signIn.token()).access_token, signIn.held);
+    }
+    assert.ok(unknown <= during, String(unknown));
     for (const { rpc, grantId } of grants) {
       assert.equal((await rpc.GetGrant({ grant_id: grantId })).grant.state, 'GRANT_STATE_ACTIVE');
     }
