@@ -75,7 +75,7 @@ class GrantFeed {
   const std::shared_ptr<Renewal> renewal_ = std::make_shared<Renewal>();
   Backoff renewal_backoff_{absl::Seconds(1), absl::Minutes(1)};
   Backoff store_backoff_{absl::Milliseconds(100), absl::Seconds(5)};
-  absl::Time not_before_ = absl::InfinitePast();  // the next attempt to renew
+  absl::Time not_before_ = absl::InfinitePast();      // the next attempt to renew
   absl::Duration touch_interval_ = absl::Minutes(1);  // until the client is known
   absl::Time touch_at_ = absl::InfinitePast();
   absl::Time ends_at_ = absl::InfiniteFuture();

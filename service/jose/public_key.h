@@ -32,9 +32,10 @@ std::optional<Curve> ParseCurve(std::string_view name);
 // Reads `kty` and its parameters, and nothing else of the object.
 //
 // Refused: RSA moduli under 2048 and over 16384 bits, even moduli, moduli with the ROCA weakness
-// (see roca.h), exponents that are even, 1 or longer than 64 bits, points off the curve, coordinates of another length than the curve's,
-// Edwards points of small order, and every kty and crv not in KeyType and Curve. A leading zero
-// octet in `n` is taken: many providers write one, and it changes nothing.
+// (see roca.h), exponents that are even, 1 or longer than 64 bits, points off the curve,
+// coordinates of another length than the curve's, Edwards points of small order, and every kty and
+// crv not in KeyType and Curve. A leading zero octet in `n` is taken: many providers write one, and
+// it changes nothing.
 //
 // Errors: INVALID_ARGUMENT with a message that names the fault. Pure and thread-safe.
 absl::StatusOr<PublicKey> ParsePublicKey(const Json& jwk);

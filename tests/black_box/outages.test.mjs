@@ -174,7 +174,7 @@ describe('the outage matrix', () => {
   });
 
   it('a grant that was revoked while its provider was away is revoked there later', async () => {
-    const signIn = await prepare();
+    const signIn = await eventually(prepare, 'the store is back');
     providerLeaves();
     await world.broker.rpc.RevokeGrant({ grant_id: signIn.grantId });
     assert.equal(signIn.count('revocation'), 0);

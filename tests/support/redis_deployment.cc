@@ -31,9 +31,10 @@ RedisDeployment OneServer(RedisServerOptions options) {
 }
 
 RedisDeployment OneServerOverTcp() {
-  RedisDeployment deployment = OneServer(
-      {.arguments = {"--user", "broker", "on", ">sesame", "~tb:*", "&__redis__:invalidate",
-                     "+@read", "+@write", "+@scripting", "+@connection", "+@pubsub", "+client"}});
+  RedisDeployment deployment =
+      OneServer({.arguments = {"--user", "broker", "on", ">sesame", "~tb:*",
+                               "&__redis__:invalidate", "+@read", "+@write", "+@scripting",
+                               "+@connection", "+@pubsub", "+client", "+time"}});
   deployment.redis = deployment.servers.front()->TcpOptions();
   deployment.redis->login = []() -> absl::StatusOr<RedisLogin> {
     return RedisLogin{.username = "broker", .password = Secret("sesame")};
