@@ -45,6 +45,12 @@ AccessTokens::AccessTokens(const Clients& clients, grants::GrantStore& store, co
       credential_flights_(runtime, clock) {}
 
 TokenSnapshot AccessTokens::Find(const Asker& asker, const AccessTokenQuery& query) const {
+  TokenSnapshot token = FindCached(asker, query);
+  cache_.NoteLookup(token != nullptr);
+  return token;
+}
+
+TokenSnapshot AccessTokens::FindCached(const Asker& asker, const AccessTokenQuery& query) const {
   std::string key;
   if (const auto* by_grant = std::get_if<ByGrantId>(&query.selector)) {
     key = CacheKey(by_grant->grant_id, query.audience, query.scopes);

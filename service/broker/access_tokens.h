@@ -68,6 +68,7 @@ class AccessTokens {
   absl::StatusOr<Secret> Prove(const CachedToken& token, const oauth::DpopTarget& target) const;
 
  private:
+  TokenSnapshot FindCached(const Asker& asker, const AccessTokenQuery& query) const;
   Task<TokenSnapshot> OfGrant(const Asker& asker, std::string grant_id, AccessTokenQuery query,
                               absl::Time deadline);
   Task<std::string> NewestGrantOf(const Asker& asker, const AccessTokenQuery& query);

@@ -1,9 +1,12 @@
 // The use cases wired together: what rpc/ is given.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "broker/access_tokens.h"
 #include "broker/authorization.h"
 #include "broker/callback.h"
@@ -60,6 +63,10 @@ class Broker final : public UseCases {
 
   // How many refreshes are under way: a drain waits for none.
   int refreshes_in_flight() const { return refresh_.in_flight(); }
+  // How many have ended so: no reason means OK.
+  std::uint64_t refreshes_ended(std::optional<Reason> reason) const {
+    return refresh_.ended(reason);
+  }
 
  private:
   const Clients& clients_;

@@ -12,6 +12,7 @@
 #include "broker/lifetime.h"
 #include "broker/refresh_flight.h"
 #include "broker/token_cache.h"
+#include "telemetry/per_thread_cells.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -20,6 +21,12 @@ namespace {
 constexpr std::size_t kMostFailures = 100'000;
 
 StatusTask Immediately(absl::Status status) { co_return status; }
+
+constexpr std::size_t kOutcomes = static_cast<std::size_t>(Reason::kInternal) + 2;
+
+std::size_t CellOf(std::optional<Reason> reason) {
+  return reason ? static_cast<std::size_t>(*reason) + 1 : 0;
+}
 
 }  // namespace
 
@@ -53,6 +60,7 @@ struct Refresh::Shared {
   Mutex mutex;
   // By grant, with the number of its flights.
   std::map<std::string, std::pair<provider::Urgency, int>> urgencies ABSL_GUARDED_BY(mutex);
+  telemetry::PerThreadCells ended{kOutcomes};
 
   static Task<bool> Fly(std::shared_ptr<Shared> shared, std::string grant_id, RefreshNeed need) {
     const auto number = shared->flights.fetch_add(1);
@@ -68,7 +76,11 @@ struct Refresh::Shared {
     shared->in_flight.fetch_sub(1);
     shared->ForgetUrgency(grant_id);
     shared->failed.Landed(place, status, shared->context.clock.Now());
-    if (!status.ok()) co_return status;
+    if (!status.ok()) {
+      shared->ended.Add(CellOf(ReasonOf(status).value_or(Reason::kInternal)));
+      co_return status;
+    }
+    shared->ended.Add(CellOf(std::nullopt));
     co_return true;
   }
 };
@@ -124,6 +136,10 @@ StatusTask Refresh::Renew(std::string grant_id, RefreshNeed need, absl::Time dea
     return Shared::Fly(shared, std::move(grant_id), std::move(need));
   };
   return StatusOf(flights_.Run(std::move(key), std::move(work), deadline));
+}
+
+std::uint64_t Refresh::ended(std::optional<Reason> reason) const {
+  return shared_->ended.Sum(CellOf(reason));
 }
 
 int Refresh::in_flight() const { return shared_->in_flight.load(); }

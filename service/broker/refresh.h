@@ -3,11 +3,14 @@
 // The order is what keeps grants alive: lease, intent, request, commit (docs/architecture.md).
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/secret.h"
 #include "base/task.h"
 #include "broker/client.h"
@@ -56,6 +59,9 @@ class Refresh {
 
   // How many refreshes are under way, for draining.
   int in_flight() const;
+
+  // How many have ended so: no reason means OK.
+  std::uint64_t ended(std::optional<Reason> reason) const;
 
  private:
   struct Shared;

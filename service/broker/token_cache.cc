@@ -194,6 +194,7 @@ void TokenCache::MakeRoom(Shard& shard) {
       --chances;
       shard.by_age.emplace_back(std::move(key), number);
     } else {
+      ++shard.evictions;
       Remove(shard, key);
     }
   }
@@ -206,10 +207,26 @@ void TokenCache::MakeRoom(Shard& shard) {
   });
 }
 
+TokenCacheState TokenCache::state() const {
+  TokenCacheState state{.hits = lookups_.Sum(kHit),
+                        .misses = lookups_.Sum(kMiss),
+                        .trusted = trusted_until_.load() == kForever};
+  for (std::size_t i = 0; i < kShards; ++i) {
+    const Shard& shard = shards_[i];
+    absl::ReaderMutexLock lock(&shard.mutex);
+    state.tokens += shard.tokens.size();
+    state.bytes += shard.bytes;
+    state.evictions += shard.evictions;
+    state.invalidations += shard.invalidations;
+  }
+  return state;
+}
+
 void TokenCache::OnGrantChanged(const std::string& grant_id) {
   Shard& shard = ShardOf(grant_id);
   absl::MutexLock lock(&shard.mutex);
   ++shard.changes;
+  ++shard.invalidations;
   const auto keys = shard.keys_of_grant.find(grant_id);
   if (keys == shard.keys_of_grant.end()) return;
   const std::vector<std::string> old = keys->second;

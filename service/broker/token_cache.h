@@ -21,6 +21,7 @@
 #include "base/secret.h"
 #include "grants/grant_store.h"
 #include "oauth/dpop.h"
+#include "telemetry/per_thread_cells.h"
 
 namespace tokenbroker::broker {
 
@@ -65,6 +66,17 @@ struct TokenCacheOptions {
   absl::Duration trust_without_changes = absl::Seconds(5);
 };
 
+// What there is and what there was so far.
+struct TokenCacheState {
+  std::size_t tokens = 0;
+  std::size_t bytes = 0;
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  std::uint64_t evictions = 0;      // for want of room
+  std::uint64_t invalidations = 0;  // changes of grants that were told
+  bool trusted = false;
+};
+
 // Two levels: a small map per thread, which needs no lock, over shards that do. A change marks the
 // snapshot itself, so that no thread's map has to be visited. Thread-safe.
 //
@@ -88,6 +100,12 @@ class TokenCache final : public grants::GrantObserver {
   Ticket BeginLoad(std::string_view grant_id) const;
   void Insert(const std::string& key, TokenSnapshot token, Ticket ticket);
 
+  // Counts a call that could be answered from here, or could not. Free of what cores share.
+  void NoteLookup(bool answered) { lookups_.Add(answered ? kHit : kMiss); }
+
+  // Sums up; locks each shard for a moment.
+  TokenCacheState state() const;
+
   void OnGrantChanged(const std::string& grant_id) override;
   void OnChangesLost() override;
   void OnChangesSeenAgain() override;
@@ -107,7 +125,11 @@ class TokenCache final : public grants::GrantObserver {
     std::uint64_t insertions ABSL_GUARDED_BY(mutex) = 0;
     std::size_t bytes ABSL_GUARDED_BY(mutex) = 0;
     std::uint64_t changes ABSL_GUARDED_BY(mutex) = 0;
+    std::uint64_t evictions ABSL_GUARDED_BY(mutex) = 0;
+    std::uint64_t invalidations ABSL_GUARDED_BY(mutex) = 0;
   };
+  static constexpr std::size_t kHit = 0;
+  static constexpr std::size_t kMiss = 1;
   struct ThreadLevel;
 
   Shard& ShardOf(std::string_view grant_id) const;
@@ -124,6 +146,7 @@ class TokenCache final : public grants::GrantObserver {
   // How many threads have a map of this cache; shared with them, who may live longer.
   const std::shared_ptr<std::atomic<std::size_t>> threads_ =
       std::make_shared<std::atomic<std::size_t>>(0);
+  telemetry::PerThreadCells lookups_{2};
   // Nanoseconds since the epoch until which the cache is trusted; the maximum while changes are
   // seen.
   std::atomic<std::int64_t> trusted_until_;

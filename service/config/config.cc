@@ -82,6 +82,7 @@ absl::StatusOr<ParsedText> ParseText(std::string_view text, std::string_view nam
   ApplyDefaults(parsed.config, parsed.locations);
   CheckRequired(parsed.config, parsed.locations, faults);
   CheckServer(parsed.config, faults);
+  CheckTelemetry(parsed.config, faults);
   CheckStore(parsed.config, faults);
   CheckProviders(parsed.config, faults);
   CheckClients(parsed.config, faults);

@@ -12,6 +12,7 @@ namespace tokenbroker::config {
 // Each looks at one part of `config`, whose defaults are in place, and leaves out what has a fault
 // already.
 void CheckServer(const v1::Config& config, Faults& faults);
+void CheckTelemetry(const v1::Config& config, Faults& faults);
 void CheckStore(const v1::Config& config, Faults& faults);
 void CheckProviders(const v1::Config& config, Faults& faults);
 void CheckClients(const v1::Config& config, Faults& faults);

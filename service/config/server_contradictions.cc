@@ -115,6 +115,17 @@ void CheckServer(const v1::Config& config, Faults& faults) {
   }
 }
 
+void CheckTelemetry(const v1::Config& config, Faults& faults) {
+  if (!config.telemetry().has_metrics() || faults.Has("telemetry.metrics.listen")) return;
+  const auto address = ParseAddress(config.telemetry().metrics().listen());
+  const bool is_usable = address && address->unix_path.empty() &&
+                         (address->host == "localhost" || IsAddressBlock(address->host));
+  if (is_usable) return;
+  faults.Add("telemetry.metrics.listen",
+             "must be an IP address or localhost, and a port: 127.0.0.1:9464, or 0.0.0.0:9464 for "
+             "every interface");
+}
+
 void CheckStore(const v1::Config& config, Faults& faults) {
   if (config.store().has_redis()) {
     CheckRedis(config.store().redis(), faults);

@@ -39,6 +39,9 @@ struct HttpRequest {
   absl::Time deadline = absl::InfiniteFuture();
   HttpLimits limits = {};
   TlsClientOptions tls = {};
+  // What `url` is for, such as `token`: a constant, for whoever counts or limits requests. Not
+  // sent.
+  std::string_view endpoint = "other";
 };
 
 struct HttpResponse {

@@ -70,6 +70,7 @@ absl::StatusOr<HttpRequest> ClientChannel::Authenticated(
   HttpRequest made;
   made.method = "POST";
   made.url = url;
+  made.endpoint = EndpointName(request.endpoint);
   made.headers.push_back({"Content-Type", Secret("application/x-www-form-urlencoded")});
   for (auto& [name, value] : encoded.headers) {
     made.headers.push_back({std::move(name), std::move(value)});

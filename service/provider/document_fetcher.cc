@@ -43,9 +43,10 @@ absl::Status StatusError(const HttpResponse& response, absl::Time now) {
   return wait ? WithRetryAfter(std::move(status), *wait) : status;
 }
 
-HttpRequest GetRequest(const std::string& url) {
+HttpRequest GetRequest(const std::string& url, std::string_view endpoint) {
   HttpRequest request;
   request.url = url;
+  request.endpoint = endpoint;
   request.headers.push_back({"Accept", Secret("application/json")});
   return request;
 }
@@ -68,10 +69,13 @@ DocumentFetcher::DocumentFetcher(std::shared_ptr<HttpClient> http, const Clock& 
       options_(std::move(options)) {}
 
 Task<HttpResponse> DocumentFetcher::Fetch(std::string url) const {
+  const std::string_view endpoint = options_.endpoint;
   const absl::Time retry_until = clock_.Now() + options_.timeout;
   absl::Duration pause = options_.pause * (1 + RandomFraction());
   for (int retries = 0;; ++retries, pause *= 2) {
-    auto make = [&url]() -> absl::StatusOr<HttpRequest> { return GetRequest(url); };
+    auto make = [&url, endpoint]() -> absl::StatusOr<HttpRequest> {
+      return GetRequest(url, endpoint);
+    };
     CO_ASSIGN_OR_RETURN(HttpResponse response,
                         co_await channel_.Exchange(make, absl::InfiniteFuture()));
     if (response.status == 200) co_return response;

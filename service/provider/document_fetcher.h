@@ -22,6 +22,8 @@ struct DocumentFetcherOptions {
   // A larger document is refused. Default: 1 MiB.
   std::size_t max_bytes = 1 << 20;
   TlsClientOptions tls = {};
+  // HttpRequest::endpoint, such as `jwks`.
+  std::string_view endpoint = "other";
 };
 
 // Thread-safe.

@@ -16,11 +16,13 @@
 namespace tokenbroker::provider {
 namespace {
 
-DocumentFetcherOptions FetcherOptions(const HttpProviderOptions& options) {
+DocumentFetcherOptions FetcherOptions(const HttpProviderOptions& options,
+                                      std::string_view endpoint) {
   return {.timeout = options.request_timeout,
           .pause = options.retry_pause,
           .max_bytes = options.max_response_bytes,
-          .tls = options.tls};
+          .tls = options.tls,
+          .endpoint = endpoint};
 }
 
 MetadataSourceOptions MetadataOptions(const HttpProviderOptions& options) {
@@ -30,7 +32,7 @@ MetadataSourceOptions MetadataOptions(const HttpProviderOptions& options) {
           .lifetime = options.metadata_lifetime,
           .max_age = options.max_stale,
           .trusted_hosts = options.trusted_hosts,
-          .fetch = FetcherOptions(options)};
+          .fetch = FetcherOptions(options, "discovery")};
 }
 
 KeySourceOptions KeysOptions(const HttpProviderOptions& options) {
@@ -38,7 +40,7 @@ KeySourceOptions KeysOptions(const HttpProviderOptions& options) {
           .max_age = options.max_stale,
           .forced_fetch_burst = options.forced_fetch_burst,
           .forced_fetch_interval = options.forced_fetch_interval,
-          .fetch = FetcherOptions(options)};
+          .fetch = FetcherOptions(options, "jwks")};
 }
 
 TrafficOptions TrafficOptionsOf(const HttpProviderOptions& options) {
@@ -77,6 +79,7 @@ absl::StatusOr<HttpRequest> UserInfoRequest(const oauth::ProviderMetadata& metad
                    EndpointUrl(metadata, Endpoint::kUserInfo, authentication));
   HttpRequest request;
   request.url = url;
+  request.endpoint = EndpointName(Endpoint::kUserInfo);
   request.headers.push_back({"Accept", Secret(accepted)});
   request.headers.push_back({"Authorization", CredentialsOf(access_token, type)});
   request.tls.client_certificate = CertificateOf(authentication);

@@ -65,6 +65,8 @@ Visit::~Visit() {
   if (gate_ == nullptr) return;
   const absl::Time now = gate_->clock_.Now();
   const ReasonDescription& refusal = Describe(outcome_);
+  gate_->metrics_.Record(rpc_, is_ok_ ? std::nullopt : std::optional<Reason>(outcome_),
+                         now - call_->started_at);
   gate_->log_.Write({.rpc = rpc_,
                      .caller = asker_ != nullptr ? std::string_view(asker_->name) : "",
                      .client = client_,
@@ -82,8 +84,12 @@ grpc::Status Visit::Finish(const absl::Status& status) {
 }
 
 Gate::Gate(callers::Authenticator& authenticator, Certificates certificates,
-           telemetry::RequestLog& log, const Clock& clock)
-    : authenticator_(authenticator), certificates_(certificates), log_(log), clock_(clock) {
+           telemetry::RequestLog& log, telemetry::RpcMetrics& metrics, const Clock& clock)
+    : authenticator_(authenticator),
+      certificates_(certificates),
+      log_(log),
+      metrics_(metrics),
+      clock_(clock) {
   for (const callers::Caller& caller : authenticator_.policy().callers()) {
     askers_.emplace(&caller, MakeAsker(caller));
   }

@@ -1,4 +1,5 @@
-// The gate that every RPC of ours passes: who is calling, may they, and the line in the log.
+// The gate that every RPC of ours passes: who is calling, may they, the line in the log, and the
+// count.
 //
 //   const auto asker = co_await gate.Admit(visit);  // visit: Visit(gate, call, "GetGrant")
 //   if (!asker.ok()) co_return visit.Finish(asker.status());
@@ -22,6 +23,7 @@
 #include "grpcpp/support/status.h"
 #include "rpc/call.h"
 #include "telemetry/request_log.h"
+#include "telemetry/rpc_metrics.h"
 
 namespace tokenbroker::rpc {
 
@@ -72,7 +74,7 @@ class Gate {
 
   // Borrows everything.
   Gate(callers::Authenticator& authenticator, Certificates certificates, telemetry::RequestLog& log,
-       const Clock& clock);
+       telemetry::RpcMetrics& metrics, const Clock& clock);
 
   // Decides without waiting where that can be; nothing means: await Admit. Errors: as Admit.
   std::optional<absl::StatusOr<const broker::Asker*>> TryAdmit(Visit& visit) const;
@@ -90,6 +92,7 @@ class Gate {
   callers::Authenticator& authenticator_;
   const Certificates certificates_;
   telemetry::RequestLog& log_;
+  telemetry::RpcMetrics& metrics_;
   const Clock& clock_;
   absl::flat_hash_map<const callers::Caller*, std::unique_ptr<const broker::Asker>> askers_;
 };

@@ -52,6 +52,10 @@ std::optional<HealthService::Status> HealthService::Find(std::string_view servic
   return found->second;
 }
 
+bool HealthService::serving(std::string_view service) const {
+  return Find(service) == StatusOf(true);
+}
+
 void HealthService::Register(const std::shared_ptr<WakeUp>& watcher) {
   absl::MutexLock lock(&mutex_);
   watchers_.insert(watcher);

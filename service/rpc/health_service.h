@@ -29,6 +29,9 @@ class HealthService final : public Service {
   // The same for every name set so far.
   void SetAll(bool serving) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Whether `service` is SERVING.
+  bool serving(std::string_view service) const ABSL_LOCKS_EXCLUDED(mutex_);
+
   std::string name() const override { return "grpc.health.v1.Health"; }
   grpc::Service& grpc_service() override { return generated_; }
   std::vector<std::unique_ptr<Method>> MakeMethods(RunningCalls& running,

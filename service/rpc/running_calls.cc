@@ -67,6 +67,11 @@ bool RunningCalls::draining() const {
   return draining_;
 }
 
+RunningCalls::Count RunningCalls::count() const {
+  absl::MutexLock lock(&mutex_);
+  return {.calls = calls_, .streams = streams_.size()};
+}
+
 void RunningCalls::Drain() {
   std::vector<std::shared_ptr<Flight>> streams;
   {

@@ -50,6 +50,12 @@ class RunningCalls {
 
   void AwaitNone() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  struct Count {
+    std::size_t calls = 0;
+    std::size_t streams = 0;
+  };
+  Count count() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   const Clock& clock() const { return clock_; }
   absl::Duration longest_call() const { return options_.longest_call; }
 

@@ -59,6 +59,10 @@ class Server {
   // Where it listens, with the port in place of 0.
   const std::string& address() const { return address_; }
   HealthService& health() { return health_; }
+  // Whether health says SERVING for the whole server.
+  bool ready() const { return health_.serving(""); }
+  // How many RPCs wait, and how many streams are open.
+  RunningCalls::Count running() const { return running_.count(); }
 
   // Turns everything NOT_SERVING, takes no new RPC, ends streams with SHUTTING_DOWN, and gives the
   // RPCs that run `grace` to finish before they are cancelled. Returns when none is left; once.

@@ -18,14 +18,18 @@
 #include "net/curl_http_client.h"
 #include "net/runtime.h"
 #include "provider/http_provider.h"
+#include "provider/measured_http_client.h"
 #include "rpc/gate.h"
 #include "rpc/grpc_log.h"
 #include "rpc/server.h"
 #include "rpc/token_broker_service.h"
+#include "storage/measured/measured_grant_store.h"
 #include "telemetry/log.h"
+#include "telemetry/metrics_listener.h"
 #include "telemetry/request_log.h"
 #include "wiring/callers.h"
 #include "wiring/clients.h"
+#include "wiring/metrics.h"
 #include "wiring/provider_options.h"
 #include "wiring/readiness.h"
 #include "wiring/scheduling.h"
@@ -121,6 +125,8 @@ struct Process::Parts {
   const telemetry::Log log;
   const rpc::GrpcLog grpc_log;
   telemetry::RequestLog request_log;
+  const std::shared_ptr<telemetry::Metrics> metrics = std::make_shared<telemetry::Metrics>();
+  telemetry::RpcMetrics rpc_metrics = MakeRpcMetrics();
   Runtime runtime;
   broker::TokenCache cache;
   broker::GrantChanges changes;
@@ -137,6 +143,7 @@ struct Process::Parts {
   std::unique_ptr<rpc::Gate> gate;
   std::unique_ptr<rpc::TokenBrokerService> service;
   std::unique_ptr<rpc::Server> server;
+  std::unique_ptr<telemetry::MetricsListener> metrics_listener;  // last: it asks all the others
   bool stopped = false;
 };
 
@@ -154,11 +161,15 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
 
   ASSIGN_OR_RETURN(parts.key_ring, KeyRingOf(parts.loaded));
   parts.store = StoreOf(parts.loaded, parts.runtime, clock, *parts.key_ring, parts.log);
+  parts.store.grants = std::make_shared<storage::MeasuredGrantStore>(std::move(parts.store.grants),
+                                                                     *parts.metrics, clock);
   parts.store.grants->Observe(&parts.changes);
   for (const auto& provider : settings.providers()) {
     ASSIGN_OR_RETURN(auto http,
                      CurlHttpClient::Create(parts.runtime, clock, HttpOptionsOf(provider)));
     parts.http_clients.push_back(std::move(http));
+    parts.http_clients.push_back(std::make_unique<provider::MeasuredHttpClient>(
+        *parts.http_clients.back(), provider.name(), *parts.metrics, clock));
     parts.providers[provider.name()] = std::make_shared<provider::HttpProvider>(
         parts.runtime, *parts.http_clients.back(), clock, parts.log,
         ProviderOptionsOf(provider, parts.store.limits.get()));
@@ -185,10 +196,12 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
   const rpc::ServerOptions server_options = ServerOptionsOf(settings.server());
   ASSIGN_OR_RETURN(parts.authenticator, AuthenticatorOf(settings, parts.runtime, clock, parts.log));
   parts.gate = std::make_unique<rpc::Gate>(*parts.authenticator, CertificatesOf(server_options),
-                                           parts.request_log, clock);
+                                           parts.request_log, parts.rpc_metrics, clock);
   parts.service = std::make_unique<rpc::TokenBrokerService>(*parts.broker, *parts.gate);
   ASSIGN_OR_RETURN(parts.server, rpc::Server::Start(server_options, {parts.service.get()},
                                                     parts.runtime.executor(), clock));
+
+  RETURN_IF_ERROR(process->ServeMetrics());
 
   rpc::HealthService& health = parts.server->health();
   auto readiness = std::make_shared<Readiness>(
@@ -205,6 +218,22 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
   }
   parts.log.Write(telemetry::Level::kInfo, "listening", {{"address", parts.server->address()}});
   return process;
+}
+
+absl::Status Process::ServeMetrics() {
+  Parts& parts = *parts_;
+  const config::v1::Telemetry& settings = parts.loaded.config.telemetry();
+  if (!settings.has_metrics()) return absl::OkStatus();
+  TellProcess(*parts.metrics);
+  Tell(*parts.metrics, parts.rpc_metrics);
+  Tell(*parts.metrics, parts.cache);
+  Tell(*parts.metrics, *parts.broker);
+  Tell(*parts.metrics, *parts.server);
+  ASSIGN_OR_RETURN(parts.metrics_listener,
+                   telemetry::MetricsListener::Start(settings.metrics().listen(), parts.metrics));
+  parts.log.Write(telemetry::Level::kInfo, "serving metrics",
+                  {{"address", parts.metrics_listener->address()}});
+  return absl::OkStatus();
 }
 
 void Process::Stop() {

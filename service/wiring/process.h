@@ -30,6 +30,7 @@ class Process {
  private:
   struct Parts;
   explicit Process(std::unique_ptr<Parts> parts);
+  absl::Status ServeMetrics();
 
   std::unique_ptr<Parts> parts_;
 };

@@ -1,0 +1,80 @@
+#include "wiring/metrics.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/error.h"
+#include "google/protobuf/descriptor.h"
+#include "telemetry/process_metrics.h"
+#include "tokenbroker/admin/v1/admin.pb.h"
+#include "tokenbroker/v1/token_broker.pb.h"
+
+namespace tokenbroker::wiring {
+namespace {
+
+using telemetry::Metric;
+using telemetry::Scrape;
+
+void AddNames(const google::protobuf::ServiceDescriptor& service, const std::string& prefix,
+              std::vector<std::string>& names) {
+  for (int i = 0; i < service.method_count(); ++i) {
+    names.push_back(absl::StrCat(prefix, service.method(i)->name()));
+  }
+}
+
+double AsNumber(auto value) { return static_cast<double>(value); }
+
+}  // namespace
+
+telemetry::RpcMetrics MakeRpcMetrics() {
+  std::vector<std::string> names;
+  AddNames(*v1::GetGrantRequest::descriptor()->file()->service(0), "", names);
+  AddNames(*admin::v1::RefreshGrantRequest::descriptor()->file()->service(0), "Admin/", names);
+  return telemetry::RpcMetrics(std::move(names));
+}
+
+void TellProcess(telemetry::Metrics& metrics) {
+  metrics.AddSource(telemetry::TellProcess);
+  metrics.AddSource([](Scrape& scrape) { scrape.Set(Metric::kBuildInfo, {TB_VERSION}, 1); });
+}
+
+void Tell(telemetry::Metrics& metrics, const telemetry::RpcMetrics& rpcs) {
+  metrics.AddSource([&rpcs](Scrape& scrape) { rpcs.Tell(scrape); });
+}
+
+void Tell(telemetry::Metrics& metrics, const broker::TokenCache& cache) {
+  metrics.AddSource([&cache](Scrape& scrape) {
+    const broker::TokenCacheState state = cache.state();
+    scrape.Set(Metric::kNearCacheLookups, {"hit"}, AsNumber(state.hits));
+    scrape.Set(Metric::kNearCacheLookups, {"miss"}, AsNumber(state.misses));
+    scrape.Set(Metric::kNearCacheTokens, {}, AsNumber(state.tokens));
+    scrape.Set(Metric::kNearCacheBytes, {}, AsNumber(state.bytes));
+    scrape.Set(Metric::kNearCacheEvictions, {}, AsNumber(state.evictions));
+    scrape.Set(Metric::kNearCacheInvalidations, {}, AsNumber(state.invalidations));
+    scrape.Set(Metric::kNearCacheTrusted, {}, state.trusted ? 1 : 0);
+  });
+}
+
+void Tell(telemetry::Metrics& metrics, const broker::Broker& broker) {
+  metrics.AddSource([&broker](Scrape& scrape) {
+    scrape.Set(Metric::kRefreshesInFlight, {}, broker.refreshes_in_flight());
+    scrape.Set(Metric::kRefreshes, {"OK"}, AsNumber(broker.refreshes_ended(std::nullopt)));
+    for (const ReasonDescription& reason : AllReasons()) {
+      const auto ended = broker.refreshes_ended(reason.reason);
+      if (ended > 0) scrape.Set(Metric::kRefreshes, {reason.name}, AsNumber(ended));
+    }
+  });
+}
+
+void Tell(telemetry::Metrics& metrics, const rpc::Server& server) {
+  metrics.AddSource([&server](Scrape& scrape) {
+    const rpc::RunningCalls::Count count = server.running();
+    scrape.Set(Metric::kRpcsInFlight, {}, AsNumber(count.calls));
+    scrape.Set(Metric::kStreamsInFlight, {}, AsNumber(count.streams));
+    scrape.Set(Metric::kReady, {}, server.ready() ? 1 : 0);
+  });
+}
+
+}  // namespace tokenbroker::wiring

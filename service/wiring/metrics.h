@@ -1,0 +1,23 @@
+// What the parts of the broker tell when /metrics is read: one place for all of them.
+#pragma once
+
+#include "broker/broker.h"
+#include "broker/token_cache.h"
+#include "rpc/server.h"
+#include "telemetry/metrics.h"
+#include "telemetry/rpc_metrics.h"
+
+namespace tokenbroker::wiring {
+
+// Counts by the RPCs of tokenbroker.v1 and tokenbroker.admin.v1, under the names of
+// callers::Caller::rpcs.
+telemetry::RpcMetrics MakeRpcMetrics();
+
+// Each makes `metrics` tell of a part, which must outlive its listener.
+void TellProcess(telemetry::Metrics& metrics);
+void Tell(telemetry::Metrics& metrics, const telemetry::RpcMetrics& rpcs);
+void Tell(telemetry::Metrics& metrics, const broker::TokenCache& cache);
+void Tell(telemetry::Metrics& metrics, const broker::Broker& broker);
+void Tell(telemetry::Metrics& metrics, const rpc::Server& server);
+
+}  // namespace tokenbroker::wiring
