@@ -12,7 +12,7 @@ build="g++ cmake ninja-build ccache pkg-config ca-certificates git
   libabsl-dev libssl-dev libhiredis-dev libasio-dev libcurl4-openssl-dev libyaml-cpp-dev
   nlohmann-json3-dev libcpp-httplib-dev prometheus-cpp-dev"
 tests="libgtest-dev libgmock-dev redis-server openssl curl python3 clang-format-19 clang-tidy-19
-  clang-19 libclang-rt-19-dev shellcheck chromium chromium-driver procps"
+  clang-19 libclang-rt-19-dev shellcheck chromium chromium-driver procps prometheus"
 
 wanted=$build
 if [ "${1:-}" = --tests ]; then

@@ -11,14 +11,14 @@
 # hour on two cores when nothing is cached. `tests/run.sh asan tsan` is everything.
 #
 # Sections: lint unit black_box browser asan (every unit test under AddressSanitizer) tsan (classes that threads
-# share, under ThreadSanitizer) helm (the chart) demo chaos (half a minute of it, docs/chaos.md); and, only when
-# named, fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway). Ends with one line,
-# `N passed, N failed`, and with a status that is not 0 when anything failed.
+# share, under ThreadSanitizer) helm (the chart) monitoring (alerts and dashboard) demo chaos (half a minute of it,
+# docs/chaos.md); and, only when named, fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway).
+# Ends with one line, `N passed, N failed`, and with a status that is not 0 when anything failed.
 # shellcheck disable=SC2317  # functions are called through `timed`
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-ALL="lint unit black_box browser asan tsan helm demo chaos"
+ALL="lint unit black_box browser asan tsan helm monitoring demo chaos"
 NAMED="fuzz"
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 
@@ -188,6 +188,7 @@ if wants helm; then
   must "tools for the Helm chart" helm_tools
   [ -n "$skip_helm" ] || timed "the Helm chart" helm_tests
 fi
+wants monitoring && timed "alerts and dashboard" node_tests tests/monitoring/*.test.mjs
 if wants chaos; then
   timed "the reckoning of the chaos" node_tests tests/chaos/*.test.mjs
   check "half a minute of chaos" chaos

@@ -15,24 +15,23 @@
 namespace tokenbroker::broker {
 namespace {
 
-Task<TokenSnapshot> Fetch(const Client& client, grants::TokenSelector selector,
-                          const Clock& clock) {
+Task<TokenSnapshot> Fetch(ClientPtr client, grants::TokenSelector selector, const Clock& clock) {
   const std::string audience =
-      selector.audience.empty() ? client.default_audience : selector.audience;
-  Target target = TargetOf(client, audience);
+      selector.audience.empty() ? client->default_audience : selector.audience;
+  Target target = TargetOf(*client, audience);
   oauth::AuthorizationGrant request =
       oauth::ClientCredentials{.scopes = selector.scopes,
                                .audience = std::move(target.audience),
                                .resources = std::move(target.resources)};
   // Tokens of a client's own are in no record, and neither are their keys: each has its own.
-  CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, MakeDpopKey(client));
-  const absl::Time deadline = clock.Now() + client.refresh.request_timeout;
-  auto response = co_await client.provider->RequestToken(client.registration, std::move(request),
-                                                         dpop_key, provider::Permit(), deadline);
+  CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, MakeDpopKey(*client));
+  const absl::Time deadline = clock.Now() + client->refresh.request_timeout;
+  auto response = co_await client->provider->RequestToken(client->registration, std::move(request),
+                                                          dpop_key, provider::Permit(), deadline);
   if (!response.ok()) co_return response.status();
-  grants::AccessToken held = KeepAccessToken(*response, selector.scopes, client, clock.Now());
+  grants::AccessToken held = KeepAccessToken(*response, selector.scopes, *client, clock.Now());
   auto token = std::make_shared<CachedToken>();
-  token->client = client.name;
+  token->client = client->name;
   token->value = std::move(held.value);
   token->token_type = std::move(held.token_type);
   token->dpop_key = std::move(dpop_key);
@@ -50,7 +49,7 @@ Task<TokenSnapshot> Fetch(const Client& client, grants::TokenSelector selector,
 Task<TokenSnapshot> AccessTokens::ByCredentials(const Asker& asker, AccessTokenQuery query,
                                                 absl::Time deadline) {
   const std::string& name = std::get<ByClientCredentials>(query.selector).client;
-  CO_ASSIGN_OR_RETURN(const Client* client, clients_.Find(name, asker));
+  CO_ASSIGN_OR_RETURN(const ClientPtr client, clients_.Find(name, asker));
   if (!client->allows_client_credentials) {
     co_return Error(Reason::kOperationNotSupported,
                     {{"client", client->name}, {"needs", "client_credentials"}});
@@ -66,7 +65,7 @@ Task<TokenSnapshot> AccessTokens::ByCredentials(const Asker& asker, AccessTokenQ
   const std::string key = CacheKey(place, query.audience, query.scopes);
   const TokenCache::Ticket ticket = cache_.BeginLoad(place);
   auto work = [client, selector = std::move(selector), &clock = clock_]() mutable {
-    return Fetch(*client, std::move(selector), clock);
+    return Fetch(client, std::move(selector), clock);
   };
   auto token = co_await credential_flights_.Run(key, std::move(work), deadline);
   if (!token.ok()) co_return token.status();

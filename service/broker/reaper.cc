@@ -21,8 +21,8 @@ asio::awaitable<void> Reaper::End(grants::Grant grant, std::string because) {
   if (!ended.ok()) co_return;
   ended_.fetch_add(1);
   log_.Write(telemetry::Level::kInfo, "ended dead grant", {grant_id, client_name, reason});
-  const Client* client = clients_.FindAny(grant.client);
-  if (client != nullptr) RevokeInBackground(runtime_, *client, TokensOf(*ended), clock_);
+  const ClientPtr client = clients_.FindAny(grant.client);
+  if (client != nullptr) RevokeInBackground(runtime_, client, TokensOf(*ended), clock_);
 }
 
 asio::awaitable<void> Reaper::Forget(int slice, std::vector<std::string> gone) {

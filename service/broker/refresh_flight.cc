@@ -38,7 +38,7 @@ struct Flight {
   provider::Urgency urgency;
   absl::Time give_up;  // waiting for the lease, not for the commit
 
-  const Client* client = nullptr;
+  ClientPtr client;
   grants::Lease lease;
   Grant grant;  // as read under the lease
 };
@@ -249,7 +249,7 @@ Grant Merge(const Flight& flight, oauth::TokenResponse& response) {
 // token is kept, since the old one is spent, unless the provider now speaks of somebody else.
 StatusTask RefuseAnswer(Flight& flight, oauth::TokenResponse response, absl::Status refusal) {
   if (HasReason(refusal, Reason::kSubjectMismatch)) {
-    RevokeInBackground(flight.context.runtime, *flight.client, TokensOf(response),
+    RevokeInBackground(flight.context.runtime, flight.client, TokensOf(response),
                        flight.context.clock);
     std::string because = "subject_mismatch";
     (void)co_await EndForGood(flight, std::move(because));
@@ -336,7 +336,7 @@ StatusTask Exchange(Flight& flight) {
   // are left alone, since revoking one could end the family that the new ones belong to.
   absl::Status read = co_await ReadGrant(flight);
   if (HasReason(read, Reason::kReauthorizationRequired)) {
-    RevokeInBackground(flight.context.runtime, *flight.client, std::move(issued),
+    RevokeInBackground(flight.context.runtime, flight.client, std::move(issued),
                        flight.context.clock);
   }
   co_return read;

@@ -17,14 +17,14 @@ bool IsTransient(const absl::Status& status) {
          absl::IsResourceExhausted(status);
 }
 
-asio::awaitable<void> RevokeWithRetries(const Client& client, std::vector<IssuedToken> tokens,
+asio::awaitable<void> RevokeWithRetries(ClientPtr client, std::vector<IssuedToken> tokens,
                                         const Clock& clock) {
   Backoff backoff(absl::Seconds(1), absl::Seconds(30));
   for (int attempt = 0; attempt < kBackgroundAttempts; ++attempt) {
     std::vector<IssuedToken> copies;
     for (const IssuedToken& token : tokens) copies.push_back({token.value.Copy(), token.type});
-    const absl::Time deadline = clock.Now() + client.refresh.request_timeout;
-    const absl::Status revoked = co_await RevokeAtProvider(client, std::move(copies), deadline);
+    const absl::Time deadline = clock.Now() + client->refresh.request_timeout;
+    const absl::Status revoked = co_await RevokeAtProvider(*client, std::move(copies), deadline);
     if (!IsTransient(revoked)) co_return;
     co_await Pause(backoff.Next());
   }
@@ -61,9 +61,9 @@ StatusTask RevokeAtProvider(const Client& client, std::vector<IssuedToken> token
   co_return absl::OkStatus();
 }
 
-void RevokeInBackground(Runtime& runtime, const Client& client, std::vector<IssuedToken> tokens,
+void RevokeInBackground(Runtime& runtime, ClientPtr client, std::vector<IssuedToken> tokens,
                         const Clock& clock) {
-  runtime.Spawn(RevokeWithRetries(client, std::move(tokens), clock));
+  runtime.Spawn(RevokeWithRetries(std::move(client), std::move(tokens), clock));
 }
 
 Revocation::Revocation(const Clients& clients, grants::GrantStore& store, const Clock& clock,
@@ -83,14 +83,14 @@ Task<RevokedGrant> Revocation::Revoke(const Asker& asker, std::string grant_id,
                                         std::move(because), kTombstoneLifetime);
   if (!ended.ok()) co_return ended.status();
   std::vector<IssuedToken> tokens = TokensOf(*ended);
-  const Client* client = clients_.FindAny(ended->client);
+  const ClientPtr client = clients_.FindAny(ended->client);
   bool at_provider = false;
   if (client != nullptr && !tokens.empty()) {
     std::vector<IssuedToken> copies;
     for (const IssuedToken& token : tokens) copies.push_back({token.value.Copy(), token.type});
     const absl::Status revoked = co_await RevokeAtProvider(*client, std::move(copies), deadline);
     at_provider = revoked.ok();
-    if (IsTransient(revoked)) RevokeInBackground(runtime_, *client, std::move(tokens), clock_);
+    if (IsTransient(revoked)) RevokeInBackground(runtime_, client, std::move(tokens), clock_);
   }
   auto tombstone = co_await store_.FindGrant(std::move(grant_id));
   if (!tombstone.ok()) co_return tombstone.status();

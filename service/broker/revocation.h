@@ -32,7 +32,7 @@ StatusTask RevokeAtProvider(const Client& client, std::vector<IssuedToken> token
                             absl::Time deadline);
 
 // The same without anybody waiting, for tokens that must not be used; best effort.
-void RevokeInBackground(Runtime& runtime, const Client& client, std::vector<IssuedToken> tokens,
+void RevokeInBackground(Runtime& runtime, ClientPtr client, std::vector<IssuedToken> tokens,
                         const Clock& clock);
 
 // How long an ended grant is remembered, so that nothing revives it.

@@ -22,6 +22,7 @@ enum class Metric {
   kProcessMaxFiles,
   kProcessThreads,
   kProcessStartTime,
+  kConfigReloads,
   // RPCs.
   kRpcs,
   kRpcDuration,
@@ -37,9 +38,22 @@ enum class Metric {
   // Refreshes.
   kRefreshes,
   kRefreshesInFlight,
+  // The scheduler.
+  kSchedulerGrants,
+  kSchedulerOverdue,
+  kSchedulerOldestOverdue,
+  kSchedulerLag,
+  kSchedulerInHand,
+  kSchedulerClaims,
+  kSchedulerOutcomes,
   // Providers.
   kProviderRequests,
   kProviderRequestDuration,
+  kProviderMetadataAge,
+  kProviderKeysAge,
+  kProviderBreakerOpen,
+  kProviderRefusals,
+  kProviderQueued,
   // The store.
   kStoreRequests,
   kStoreRequestDuration,

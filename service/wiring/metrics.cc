@@ -68,12 +68,56 @@ void Tell(telemetry::Metrics& metrics, const broker::Broker& broker) {
   });
 }
 
+void Tell(telemetry::Metrics& metrics, const broker::Scheduler& scheduler) {
+  metrics.AddSource([&scheduler](Scrape& scrape) {
+    const broker::SchedulerState state = scheduler.state();
+    scrape.Set(Metric::kSchedulerGrants, {}, AsNumber(state.due));
+    scrape.Set(Metric::kSchedulerOverdue, {}, AsNumber(state.overdue));
+    scrape.Set(Metric::kSchedulerOldestOverdue, {}, absl::ToDoubleSeconds(state.oldest_overdue));
+    scrape.Set(Metric::kSchedulerLag, {}, absl::ToDoubleSeconds(state.lag));
+    scrape.Set(Metric::kSchedulerInHand, {}, state.in_hand);
+    scrape.Set(Metric::kSchedulerClaims, {}, AsNumber(state.claims));
+    scrape.Set(Metric::kSchedulerOutcomes, {"refreshed"}, AsNumber(state.refreshed));
+    scrape.Set(Metric::kSchedulerOutcomes, {"failed"}, AsNumber(state.failed));
+    scrape.Set(Metric::kSchedulerOutcomes, {"ended"}, AsNumber(state.ended));
+    scrape.Set(Metric::kSchedulerOutcomes, {"deferred"}, AsNumber(state.deferred));
+    scrape.Set(Metric::kSchedulerOutcomes, {"postponed"}, AsNumber(state.postponed));
+  });
+}
+
 void Tell(telemetry::Metrics& metrics, const rpc::Server& server) {
   metrics.AddSource([&server](Scrape& scrape) {
     const rpc::RunningCalls::Count count = server.running();
     scrape.Set(Metric::kRpcsInFlight, {}, AsNumber(count.calls));
     scrape.Set(Metric::kStreamsInFlight, {}, AsNumber(count.streams));
     scrape.Set(Metric::kReady, {}, server.ready() ? 1 : 0);
+  });
+}
+
+void Tell(telemetry::Metrics& metrics, const ProviderSet& providers, const Clock& clock) {
+  metrics.AddSource([&providers, &clock](Scrape& scrape) {
+    for (const auto& provider : providers.running()) {
+      const provider::ProviderState state = provider->state();
+      const std::string& name = provider->name();
+      const auto age = [&](Metric metric, const provider::DocumentState& document) {
+        if (!document.fetched_at) return;
+        scrape.Set(metric, {name}, absl::ToDoubleSeconds(clock.Now() - *document.fetched_at));
+      };
+      age(Metric::kProviderMetadataAge, state.metadata);
+      age(Metric::kProviderKeysAge, state.keys);
+      int queued = 0;
+      for (const int waiting : state.queued) queued += waiting;
+      scrape.Set(Metric::kProviderQueued, {name}, queued);
+      for (const provider::EndpointState& one : state.endpoints) {
+        const std::string_view endpoint = provider::EndpointName(one.endpoint);
+        scrape.Set(Metric::kProviderBreakerOpen, {name, endpoint},
+                   one.breaker == provider::BreakerState::kClosed ? 0 : 1);
+        scrape.Set(Metric::kProviderRefusals, {name, endpoint, "breaker"},
+                   AsNumber(one.refused_by_breaker));
+        scrape.Set(Metric::kProviderRefusals, {name, endpoint, "limit"},
+                   AsNumber(one.refused_by_limit));
+      }
+    }
   });
 }
 

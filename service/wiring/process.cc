@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -15,10 +14,8 @@
 #include "base/status_macros.h"
 #include "broker/broker.h"
 #include "config/durations.h"
-#include "net/curl_http_client.h"
 #include "net/runtime.h"
-#include "provider/http_provider.h"
-#include "provider/measured_http_client.h"
+#include "rpc/admin_service.h"
 #include "rpc/gate.h"
 #include "rpc/grpc_log.h"
 #include "rpc/server.h"
@@ -27,11 +24,13 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics_listener.h"
 #include "telemetry/request_log.h"
+#include "wiring/admin.h"
 #include "wiring/callers.h"
 #include "wiring/clients.h"
 #include "wiring/metrics.h"
-#include "wiring/provider_options.h"
+#include "wiring/provider_set.h"
 #include "wiring/readiness.h"
+#include "wiring/reload.h"
 #include "wiring/scheduling.h"
 #include "wiring/stores.h"
 
@@ -110,8 +109,9 @@ std::string ReplicaName() {
 
 // In the order of construction; what stands above outlives what stands below.
 struct Process::Parts {
-  Parts(config::LoadedConfig loaded_config, telemetry::LineSink& sink, const Clock& clock)
+  Parts(config::LoadedConfig loaded_config, telemetry::LineSink& sink, const Clock& used_clock)
       : loaded(std::move(loaded_config)),
+        clock(used_clock),
         log(sink, clock, LevelOf(loaded.config.telemetry().log()),
             FormatOf(loaded.config.telemetry().log())),
         grpc_log(log),
@@ -122,6 +122,7 @@ struct Process::Parts {
         changes(cache) {}
 
   const config::LoadedConfig loaded;
+  const Clock& clock;
   const telemetry::Log log;
   const rpc::GrpcLog grpc_log;
   telemetry::RequestLog request_log;
@@ -132,16 +133,17 @@ struct Process::Parts {
   broker::GrantChanges changes;
   std::optional<grants::KeyRing> key_ring;
   Store store;
-  std::vector<std::unique_ptr<HttpClient>> http_clients;
-  Providers providers;
+  std::optional<ProviderSet> providers;
   std::unique_ptr<broker::Clients> clients;
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<broker::Reaper> reaper;
   std::unique_ptr<broker::Scheduler> scheduler;
   std::unique_ptr<broker::Reconciler> reconciler;
-  std::unique_ptr<callers::Authenticator> authenticator;
+  IssuerKeysByConfig issuer_keys;
   std::unique_ptr<rpc::Gate> gate;
+  std::shared_ptr<Reload> reload;
   std::unique_ptr<rpc::TokenBrokerService> service;
+  std::unique_ptr<rpc::AdminService> admin_service;
   std::unique_ptr<rpc::Server> server;
   std::unique_ptr<telemetry::MetricsListener> metrics_listener;  // last: it asks all the others
   bool stopped = false;
@@ -152,7 +154,7 @@ Process::Process(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Process::~Process() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig config,
-                                                        telemetry::LineSink& sink,
+                                                        std::string file, telemetry::LineSink& sink,
                                                         const Clock& clock) {
   auto process = std::unique_ptr<Process>(
       new Process(std::make_unique<Parts>(std::move(config), sink, clock)));
@@ -164,17 +166,12 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
   parts.store.grants = std::make_shared<storage::MeasuredGrantStore>(std::move(parts.store.grants),
                                                                      *parts.metrics, clock);
   parts.store.grants->Observe(&parts.changes);
-  for (const auto& provider : settings.providers()) {
-    ASSIGN_OR_RETURN(auto http,
-                     CurlHttpClient::Create(parts.runtime, clock, HttpOptionsOf(provider)));
-    parts.http_clients.push_back(std::move(http));
-    parts.http_clients.push_back(std::make_unique<provider::MeasuredHttpClient>(
-        *parts.http_clients.back(), provider.name(), *parts.metrics, clock));
-    parts.providers[provider.name()] = std::make_shared<provider::HttpProvider>(
-        parts.runtime, *parts.http_clients.back(), clock, parts.log,
-        ProviderOptionsOf(provider, parts.store.limits.get()));
-  }
-  parts.clients = std::make_unique<broker::Clients>(ClientsOf(parts.loaded, parts.providers));
+  parts.providers.emplace(parts.runtime, clock, parts.log, *parts.metrics,
+                          parts.store.limits.get());
+  ASSIGN_OR_RETURN(ProviderSet::Set providers, parts.providers->Make(settings));
+  parts.clients = std::make_unique<broker::Clients>(
+      ClientsOf(parts.loaded, ProviderSet::ProvidersOf(providers)));
+  parts.providers->Adopt(std::move(providers));
   const std::size_t max_pending =
       settings.server().limits().max_pending_authorizations_per_caller();
   parts.broker = std::make_unique<broker::Broker>(
@@ -194,27 +191,46 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
       ReconcilerOptionsOf(settings.refresh()));
 
   const rpc::ServerOptions server_options = ServerOptionsOf(settings.server());
-  ASSIGN_OR_RETURN(parts.authenticator, AuthenticatorOf(settings, parts.runtime, clock, parts.log));
-  parts.gate = std::make_unique<rpc::Gate>(*parts.authenticator, CertificatesOf(server_options),
+  ASSIGN_OR_RETURN(std::shared_ptr<callers::Authenticator> authenticator,
+                   AuthenticatorOf(settings, parts.issuer_keys, parts.runtime, clock, parts.log));
+  parts.gate = std::make_unique<rpc::Gate>(std::move(authenticator), CertificatesOf(server_options),
                                            parts.request_log, parts.rpc_metrics, clock);
+  parts.reload = std::make_shared<Reload>(std::move(file), parts.loaded,
+                                          ReloadParts{.runtime = parts.runtime,
+                                                      .clock = clock,
+                                                      .log = parts.log,
+                                                      .metrics = *parts.metrics,
+                                                      .key_ring = *parts.key_ring,
+                                                      .providers = *parts.providers,
+                                                      .clients = *parts.clients,
+                                                      .cache = parts.cache,
+                                                      .issuer_keys = parts.issuer_keys,
+                                                      .gate = *parts.gate});
   parts.service = std::make_unique<rpc::TokenBrokerService>(*parts.broker, *parts.gate);
-  ASSIGN_OR_RETURN(parts.server, rpc::Server::Start(server_options, {parts.service.get()},
-                                                    parts.runtime.executor(), clock));
+  parts.admin_service = std::make_unique<rpc::AdminService>(
+      parts.broker->administration(),
+      AdminSourcesOf(*parts.scheduler, *parts.broker, *parts.store.grants, *parts.providers,
+                     *parts.reload, clock),
+      *parts.gate);
+  ASSIGN_OR_RETURN(
+      parts.server,
+      rpc::Server::Start(server_options, {parts.service.get(), parts.admin_service.get()},
+                         parts.runtime.executor(), clock));
 
   RETURN_IF_ERROR(process->ServeMetrics());
 
   rpc::HealthService& health = parts.server->health();
   auto readiness = std::make_shared<Readiness>(
-      *parts.broker, parts.log,
-      [&health, name = parts.service->name()](bool serving) {
-        health.Set("", serving);
-        health.Set(name, serving);
-      },
+      *parts.broker, parts.log, [&health](bool serving) { health.SetAll(serving); },
       kReadinessInterval);
   parts.runtime.Spawn(Readiness::Watch(std::move(readiness)));
   if (settings.refresh().scheduler().enabled()) {
     parts.scheduler->Start();
     parts.reconciler->Start();
+  }
+  const absl::Duration watch_interval = config::ToDuration(settings.server().watch_interval());
+  if (watch_interval > absl::ZeroDuration()) {
+    parts.runtime.Spawn(Reload::Watch(parts.reload, watch_interval));
   }
   parts.log.Write(telemetry::Level::kInfo, "listening", {{"address", parts.server->address()}});
   return process;
@@ -228,13 +244,17 @@ absl::Status Process::ServeMetrics() {
   Tell(*parts.metrics, parts.rpc_metrics);
   Tell(*parts.metrics, parts.cache);
   Tell(*parts.metrics, *parts.broker);
+  Tell(*parts.metrics, *parts.scheduler);
   Tell(*parts.metrics, *parts.server);
+  Tell(*parts.metrics, *parts.providers, parts.clock);
   ASSIGN_OR_RETURN(parts.metrics_listener,
                    telemetry::MetricsListener::Start(settings.metrics().listen(), parts.metrics));
   parts.log.Write(telemetry::Level::kInfo, "serving metrics",
                   {{"address", parts.metrics_listener->address()}});
   return absl::OkStatus();
 }
+
+void Process::ReloadConfig() { (void)parts_->reload->Run(); }
 
 void Process::Stop() {
   if (std::exchange(parts_->stopped, true)) return;

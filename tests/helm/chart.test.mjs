@@ -42,7 +42,7 @@ for (const { name, file } of CASES) {
 
     test('has no field that Kubernetes does not know', { skip }, () => {
       assert.deepEqual(documents.filter((each) => fields.knows(each)).flatMap((each) => fields.faults(each)), []);
-      assert.deepEqual(documents.filter((each) => !fields.knows(each) && !/cert-manager|external-secrets/.test(each.apiVersion)), []);
+      assert.deepEqual(documents.filter((each) => !fields.knows(each) && !/cert-manager|external-secrets|monitoring\.coreos/.test(each.apiVersion)), []);
     });
 
     test('has every field that Kubernetes, cert-manager and External Secrets require', async () => {
@@ -105,7 +105,7 @@ describe('the chart', () => {
     test(`is packaged by ${which.name} with what belongs into it alone`, () => {
       const packed = packageChart(which).map((name) => name.replace(/^token-broker\//, ''));
       for (const name of ['Chart.yaml', 'values.yaml', 'values.schema.json', 'README.md']) assert.ok(packed.includes(name), name);
-      assert.deepEqual(packed.filter((name) => !/^(Chart|values|README|templates\/)/.test(name) && name !== '.helmignore'), []);
+      assert.deepEqual(packed.filter((name) => !/^(Chart|values|README|templates\/|files\/)/.test(name) && name !== '.helmignore'), []);
     });
   }
 });

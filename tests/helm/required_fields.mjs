@@ -3,6 +3,7 @@
 const CUSTOM = {
   'cert-manager.io': '@kubernetes-models/cert-manager',
   'external-secrets.io': '@kubernetes-models/external-secrets',
+  'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
 };
 
 // Resolves to what is wrong with `document`: nothing, or one line.

@@ -4,6 +4,14 @@
 {{- regexFind "[0-9]+$" .Values.config.server.listen -}}
 {{- end -}}
 
+{{/* The port of the metrics, where they are served, or nothing. */}}
+{{- define "token-broker.metricsPort" -}}
+{{- $metrics := dig "telemetry" "metrics" dict .Values.config -}}
+{{- with $metrics -}}
+{{- regexFind "[0-9]+$" (toString .listen) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Whole seconds of a duration as the broker writes it, such as 1m30s; rounded up. */}}
 {{- define "token-broker.seconds" -}}
 {{- $milliseconds := 0 -}}
@@ -64,6 +72,13 @@ true
 {{- $external := .Values.secrets.externalSecret -}}
 {{- if and $external.enabled (not (and $external.secretStoreRef.name (or $external.data $external.dataFrom))) -}}
 {{- fail "secrets.externalSecret needs secretStoreRef.name, and data or dataFrom" -}}
+{{- end -}}
+{{- $metrics := dig "telemetry" "metrics" dict .Values.config -}}
+{{- if and $metrics (not (regexMatch "^(0\\.0\\.0\\.0|\\[::\\]):[1-9][0-9]*$" (toString $metrics.listen))) -}}
+{{- fail (printf "config.telemetry.metrics.listen is %q, which Prometheus cannot reach: write 0.0.0.0:PORT or \"[::]:PORT\"" (toString $metrics.listen)) -}}
+{{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled (not $metrics) -}}
+{{- fail "metrics.serviceMonitor has nothing to scrape: set config.telemetry.metrics.listen, such as 0.0.0.0:9464" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (not (or .Values.autoscaling.targetCPUUtilizationPercentage .Values.autoscaling.metrics)) -}}
 {{- fail "autoscaling needs targetCPUUtilizationPercentage or metrics" -}}

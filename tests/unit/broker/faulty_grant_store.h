@@ -98,6 +98,9 @@ class FaultyGrantStore final : public grants::GrantStore {
   Task<std::size_t> ForgetGone(int slice, std::vector<std::string> gone) override {
     return Guard(inner_.ForgetGone(slice, std::move(gone)));
   }
+  Task<grants::RewrapPage> RewrapGrants(std::size_t page_size, std::string page_token) override {
+    return Guard(inner_.RewrapGrants(page_size, std::move(page_token)));
+  }
   Task<bool> RemembersTokenId(grants::TokenId id) override {
     return Guard(inner_.RemembersTokenId(std::move(id)));
   }

@@ -204,7 +204,7 @@ class TokenBrokerServiceTest : public ::testing::Test {
                                              std::move(policy), std::move(authentication), clock_));
     const auto certificates =
         options.tls ? Gate::Certificates::kLookedAt : Gate::Certificates::kNone;
-    gate_.emplace(*authenticator_, certificates, *log_, metrics_, clock_);
+    gate_.emplace(authenticator_, certificates, *log_, metrics_, clock_);
     service_ = std::make_unique<TokenBrokerService>(use_cases_, *gate_);
     ASSERT_OK_AND_ASSIGN(server_,
                          Server::Start(options, {service_.get()}, workers_.executor(), clock_));
@@ -255,7 +255,7 @@ class TokenBrokerServiceTest : public ::testing::Test {
   StringSink sink_;
   std::optional<telemetry::RequestLog> log_;
   FakeUseCases use_cases_;
-  std::unique_ptr<callers::Authenticator> authenticator_;
+  std::shared_ptr<callers::Authenticator> authenticator_;
   telemetry::RpcMetrics metrics_{{"GetAccessToken"}};
   std::optional<Gate> gate_;
   std::unique_ptr<TokenBrokerService> service_;
