@@ -9,7 +9,7 @@
 #
 # Sections: lint, package (what `cmake --install` puts is enough for a caller; the benchmarks run), black_box, browser,
 # asan (every unit test under AddressSanitizer and UndefinedBehaviorSanitizer), tsan (classes that threads share,
-# under ThreadSanitizer), helm (the chart), demo, chaos (half a minute of it, docs/chaos.md).
+# under ThreadSanitizer), helm (the chart), image (the container image, where buildah and podman are), demo, chaos (half a minute of it, docs/chaos.md).
 # Only when named: unit (every unit test as released, which is quicker to have than asan), tidy (clang-tidy),
 # fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway).
 # Ends with one line, `N passed, N failed`, and with a status that is not 0 when anything failed.
@@ -17,7 +17,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-ALL="lint package black_box browser asan tsan helm demo chaos"
+ALL="lint package black_box browser asan tsan helm image demo chaos"
 NAMED="unit tidy fuzz"
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 
@@ -181,7 +181,7 @@ demo() {
 chaos() { SEED=${SEED:-1} SECONDS_TO_RUN=25 GRANTS=300 CALLERS=12 STREAMS=40 tests/chaos/run.sh; }
 
 must "packages from Debian" deploy/install-deps.sh --tests
-if wants black_box || wants browser || wants chaos; then must "packages from npm" npm_packages; fi
+if wants black_box || wants browser || wants image || wants chaos; then must "packages from npm" npm_packages; fi
 wants lint && check "lint" lint
 if wants unit; then
   must "release build" build release all unit_tests
@@ -216,6 +216,7 @@ if wants chaos; then
   timed "the reckoning of the chaos" node_tests tests/chaos/*.test.mjs
   check "half a minute of chaos" chaos
 fi
+wants image && check "the container image" deploy/image-test.sh
 wants fuzz && check "fuzzing, ${FUZZ_SECONDS} s each" tests/fuzz/run.sh "$FUZZ_SECONDS"
 wants demo && check "the demo, in memory and on Redis" demo
 finish
