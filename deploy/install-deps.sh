@@ -4,6 +4,7 @@
 #   deploy/install-deps.sh                 what building needs
 #   deploy/install-deps.sh --unit-tests    and what the unit tests need besides
 #   deploy/install-deps.sh --tests         and what the demo and all the tests need besides
+#   deploy/install-deps.sh --image         what deploy/image-test.sh needs to build and start the container image
 #
 # Works as root or through sudo. An existing node (any version from 18) is kept; Debian's is used otherwise.
 set -eu
@@ -16,6 +17,8 @@ unit_tests="libgtest-dev libgmock-dev redis-server"
 tests="$unit_tests openssl curl python3 clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev shellcheck
   chromium chromium-driver procps prometheus"
 
+image="buildah podman crun mmdebstrap"
+
 wanted=$build
 if [ "${1:-}" = --unit-tests ]; then
   wanted="$build $unit_tests"
@@ -24,8 +27,10 @@ elif [ "${1:-}" = --tests ]; then
   # Debian 13 has it, and 12 with backports; its tests are skipped elsewhere.
   apt-cache policy valkey-server 2>/dev/null | grep -q 'Candidate: [0-9]' && wanted="$wanted valkey-server"
   command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || wanted="$wanted nodejs npm"
+elif [ "${1:-}" = --image ]; then
+  wanted=$image
 elif [ $# -gt 0 ]; then
-  echo "usage: $0 [--unit-tests | --tests]" >&2
+  echo "usage: $0 [--unit-tests | --tests | --image]" >&2
   exit 2
 fi
 

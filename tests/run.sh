@@ -9,16 +9,18 @@
 #
 # Sections: lint, package (what `cmake --install` puts is enough for a caller; the benchmarks run), black_box, browser,
 # asan (every unit test under AddressSanitizer and UndefinedBehaviorSanitizer), tsan (classes that threads share,
-# under ThreadSanitizer), helm (the chart), demo, chaos (half a minute of it, docs/chaos.md).
+# under ThreadSanitizer), helm (the chart), monitoring (alerts and dashboard), image (the container image of the release
+# build, put together and started), demo, chaos (half a minute of it, docs/chaos.md).
 # Only when named: unit (every unit test as released, which is quicker to have than asan), tidy (clang-tidy),
-# fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway).
+# fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway), debian13 (the container image from its
+# Dockerfile: compiles everything anew, and runs the unit tests, on Debian 13).
 # Ends with one line, `N passed, N failed`, and with a status that is not 0 when anything failed.
 # shellcheck disable=SC2317  # functions are called through `timed`
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-ALL="lint package black_box browser asan tsan helm monitoring demo chaos"
-NAMED="unit tidy fuzz"
+ALL="lint package black_box browser asan tsan helm monitoring image demo chaos"
+NAMED="unit tidy fuzz debian13"
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 
 sections=
@@ -174,6 +176,12 @@ helm_tests() { node_tests tests/helm/*.test.mjs; }
 # helm_tools: 77 where they cannot be had from npm, which it says itself; the chart is not tested then.
 helm_tools() { tests/helm/tools.sh || { [ $? -eq 77 ] && skip_helm=1; }; }
 
+# image [--built]: 77 where its tools cannot be had, or not used: it says which.
+image() {
+  deploy/install-deps.sh --image || { echo "skipped: the container image, because its tools cannot be installed"; return 77; }
+  deploy/image-test.sh "$@"
+}
+
 demo() {
   deploy/demo.sh && deploy/demo.sh --redis
 }
@@ -181,11 +189,11 @@ demo() {
 chaos() { SEED=${SEED:-1} SECONDS_TO_RUN=25 GRANTS=300 CALLERS=12 STREAMS=40 tests/chaos/run.sh; }
 
 must "packages from Debian" deploy/install-deps.sh --tests
-if wants black_box || wants browser || wants chaos; then must "packages from npm" npm_packages; fi
+if wants black_box || wants browser || wants image || wants debian13 || wants chaos; then must "packages from npm" npm_packages; fi
 wants lint && check "lint" lint
 if wants unit; then
   must "release build" build release all unit_tests
-elif wants package || wants black_box || wants browser || wants tidy || wants demo || wants chaos; then
+elif wants package || wants black_box || wants browser || wants tidy || wants image || wants demo || wants chaos; then
   must "release build" build release
 elif wants helm; then
   must "release build" build release token-broker
@@ -217,6 +225,8 @@ if wants chaos; then
   check "half a minute of chaos" chaos
 fi
 wants monitoring && timed "alerts and dashboard" node_tests tests/monitoring/*.test.mjs
+wants image && check "the container image of the release build" image --built
+wants debian13 && check "the container image, built and tested on Debian 13" image
 wants fuzz && check "fuzzing, ${FUZZ_SECONDS} s each" tests/fuzz/run.sh "$FUZZ_SECONDS"
 wants demo && check "the demo, in memory and on Redis" demo
 finish
