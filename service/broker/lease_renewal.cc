@@ -1,33 +1,76 @@
 #include "broker/lease_renewal.h"
 
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 #include "base/error.h"
 #include "broker/pause.h"
 
 namespace tokenbroker::broker {
+namespace {
+
+constexpr int kTries = 3;
+
+}  // namespace
 
 struct LeaseRenewal::Watch {
-  std::atomic<bool> over = false;
+  Watch(const Clock& the_clock, grants::GrantStore& the_store, grants::Lease the_lease,
+        absl::Duration the_lifetime, absl::Time since)
+      : clock(the_clock),
+        store(the_store),
+        lease(std::move(the_lease)),
+        lifetime(the_lifetime),
+        confirmed_ns(absl::ToUnixNanos(since)) {}
 
-  static asio::awaitable<void> Run(std::shared_ptr<Watch> watch, grants::GrantStore& store,
-                                   grants::Lease lease, absl::Duration lifetime) {
+  const Clock& clock;
+  grants::GrantStore& store;
+  const grants::Lease lease;
+  const absl::Duration lifetime;
+  std::atomic<bool> over = false;
+  // A time at which the lease had its whole life before it.
+  std::atomic<std::int64_t> confirmed_ns;
+
+  bool IsFresh() const {
+    return clock.Now() - absl::FromUnixNanos(confirmed_ns.load()) <= lifetime / 3;
+  }
+
+  static StatusTask Renew(std::shared_ptr<Watch> watch) {
+    // Before the question: the store's answer may have been long on its way.
+    const std::int64_t asked_ns = absl::ToUnixNanos(watch->clock.Now());
+    grants::Lease copy = watch->lease;
+    absl::Status renewed = co_await watch->store.RenewLease(std::move(copy), watch->lifetime);
+    if (renewed.ok()) watch->confirmed_ns.store(asked_ns);
+    co_return renewed;
+  }
+
+  static asio::awaitable<void> Run(std::shared_ptr<Watch> watch) {
     while (true) {
-      co_await Pause(lifetime / 3);
+      co_await Pause(watch->lifetime / 3);
       if (watch->over.load()) co_return;
-      const absl::Status renewed = co_await store.RenewLease(lease, lifetime);
+      const absl::Status renewed = co_await Renew(watch);
       if (HasReason(renewed, Reason::kLeaseLost)) co_return;
     }
   }
 };
 
-LeaseRenewal::LeaseRenewal(Runtime& runtime, grants::GrantStore& store, grants::Lease lease,
-                           absl::Duration lifetime)
-    : watch_(std::make_shared<Watch>()) {
-  runtime.Spawn(Watch::Run(watch_, store, std::move(lease), lifetime));
+LeaseRenewal::LeaseRenewal(Runtime& runtime, const Clock& clock, grants::GrantStore& store,
+                           grants::Lease lease, absl::Duration lifetime, absl::Time since)
+    : watch_(std::make_shared<Watch>(clock, store, std::move(lease), lifetime, since)) {
+  runtime.Spawn(Watch::Run(watch_));
 }
 
 LeaseRenewal::~LeaseRenewal() { watch_->over.store(true); }
+
+StatusTask LeaseRenewal::Confirm() const {
+  const std::shared_ptr<Watch> watch = watch_;
+  for (int i = 0; i < kTries; ++i) {
+    if (watch->IsFresh()) co_return absl::OkStatus();
+    absl::Status renewed = co_await Watch::Renew(watch);
+    if (!renewed.ok()) co_return renewed;
+  }
+  if (watch->IsFresh()) co_return absl::OkStatus();
+  co_return WithRetryAfter(Error(Reason::kStoreUnavailable, {{"cause", "slow"}}), absl::Seconds(1));
+}
 
 }  // namespace tokenbroker::broker

@@ -5,22 +5,31 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "base/task.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
 
 namespace tokenbroker::broker {
 
-// Renews at a third of the lease's life until it is destroyed. Losing the lease is not reported
-// here: the commit finds out, because it is fenced.
+// Renews at a third of the lease's life until it is destroyed. Losing the lease is not reported:
+// the commit finds out, because it is fenced, and whoever is about to do what no fence guards asks
+// Confirm.
 class LeaseRenewal {
  public:
-  // `store` outlives the last renewal, which may end shortly after this object.
-  LeaseRenewal(Runtime& runtime, grants::GrantStore& store, grants::Lease lease,
-               absl::Duration lifetime);
+  // `since` is a time before the store gave the lease. `clock` and `store` outlive the last
+  // renewal, which may end shortly after this object.
+  LeaseRenewal(Runtime& runtime, const Clock& clock, grants::GrantStore& store, grants::Lease lease,
+               absl::Duration lifetime, absl::Time since);
   ~LeaseRenewal();
   LeaseRenewal(const LeaseRenewal&) = delete;
   LeaseRenewal& operator=(const LeaseRenewal&) = delete;
+
+  // OK: the lease is ours, and two thirds of its life are left. Renews it where that is not
+  // certain, so that a process that slept finds out what it missed before it goes on. Errors:
+  // LEASE_LOST; STORE_UNAVAILABLE, also where the store takes a third of the lease to answer, again
+  // and again. Suspends: no round trip where the last renewal is fresh.
+  StatusTask Confirm() const;
 
  private:
   struct Watch;

@@ -43,12 +43,14 @@ struct Refresh::Shared {
                 .turns = turns,
                 .changes = changes,
                 .answers = answers,
+                .harmless = harmless,
                 .revocations = std::move(revocations)},
         replica(std::move(name)),
         replay(spool, turns) {}
 
   GrantTurns turns;
   HeldAnswers answers;
+  HarmlessIntents harmless{kMostFailures};
   const RefreshContext context;
   const std::string replica;
   SpoolReplay replay;

@@ -16,12 +16,14 @@ using grants::Grant;
 using grants::GrantState;
 using provider::Delivery;
 
-// A request that the provider certainly did not act on leaves no intent behind.
-StatusTask ForgetIntent(Flight& flight) {
+// A request that the provider certainly did not act on leaves things as they were before its
+// intent. Where the store cannot be told, this replica knows it at least.
+asio::awaitable<void> TakeIntentBack(Flight& flight) {
   Grant grant = flight.grant.Copy();
-  grant.intent.reset();
+  grant.intent = flight.intent_before;
   grants::GrantCommit commit = CommitOf(flight, grant, LeaseAfter::kRelease);
-  co_return co_await flight.context.store.CommitGrant(std::move(commit));
+  const absl::Status stored = co_await flight.context.store.CommitGrant(std::move(commit));
+  if (!stored.ok()) DisownIntent(flight);
 }
 
 // Two steps. The first is fenced: whoever was paused past its lease cannot take the tokens from a
@@ -164,7 +166,7 @@ StatusTask AfterFailure(Flight& flight, absl::Status failure) {
   if (provider::DeliveryOf(failure) == Delivery::kUnknown) {
     (void)co_await Release(flight);  // the refresh token may be spent: its intent stays
   } else {
-    (void)co_await ForgetIntent(flight);
+    co_await TakeIntentBack(flight);
   }
   co_return failure;
 }

@@ -38,6 +38,7 @@ Task<bool> TakeLease(Flight& flight) {
   while (true) {
     std::string grant_id = flight.grant_id;
     std::string holder = flight.holder;
+    flight.leased_at = flight.context.clock.Now();
     auto lease = co_await flight.context.store.AcquireLease(std::move(grant_id), std::move(holder),
                                                             flight.client->refresh.lease);
     if (lease.ok()) flight.lease = *std::move(lease);
@@ -63,13 +64,23 @@ StatusTask CommitIntent(Flight& flight, Grant grant) {
   co_return stored;
 }
 
-StatusTask WriteIntent(Flight& flight) {
-  auto intent = NextIntent(flight.grant, *flight.client->provider, flight.holder,
+// Ends with the intent stored and the lease ours for long enough to send the request: a replica
+// that slept since then, or whose store took its time, must not send what another may have sent by
+// now. Otherwise nothing may be sent, and the intent, which may stand in the store, is known to be
+// void.
+StatusTask WriteIntent(Flight& flight, const LeaseRenewal& renewal) {
+  const auto earlier = flight.context.harmless.Standing(flight.grant);
+  auto intent = NextIntent(flight.grant, earlier, *flight.client->provider, flight.holder,
                            flight.lease.fence, flight.context.clock.Now());
   if (!intent.ok()) co_return intent.status();
+  flight.intent_before = earlier;
+  flight.intent = *intent;
   Grant marked = flight.grant.Copy();
   marked.intent = *std::move(intent);
-  co_return co_await CommitIntent(flight, std::move(marked));
+  absl::Status ready = co_await CommitIntent(flight, std::move(marked));
+  if (ready.ok()) ready = co_await renewal.Confirm();
+  if (!ready.ok()) DisownIntent(flight);
+  co_return ready;
 }
 
 // Whether the answer got lost, or is one that nobody can read: the provider is there, and asking it
@@ -95,9 +106,14 @@ Task<provider::Permit> Admit(Flight& flight) {
   return flight.client->provider->AdmitTokenRequest(std::move(urgency), deadline);
 }
 
+// Nothing was sent: others were faster.
+bool WasOvertaken(const absl::Status& status) {
+  return HasReason(status, Reason::kLeaseLost) || HasReason(status, Reason::kGenerationConflict);
+}
+
 StatusTask Exchange(Flight& flight) {
-  const LeaseRenewal renewal(flight.context.runtime, flight.context.store, flight.lease,
-                             flight.client->refresh.lease);
+  const LeaseRenewal renewal(flight.context.runtime, flight.context.clock, flight.context.store,
+                             flight.lease, flight.client->refresh.lease, flight.leased_at);
   auto dpop_key = Load(flight.grant.dpop_key);
   absl::Status intended = dpop_key.status();
   // The turn at the provider comes before the intent: a grant that waits, or is told to come back,
@@ -108,7 +124,7 @@ StatusTask Exchange(Flight& flight) {
     intended = admitted.status();
     if (admitted.ok()) permit = *std::move(admitted);
   }
-  if (intended.ok()) intended = co_await WriteIntent(flight);
+  if (intended.ok()) intended = co_await WriteIntent(flight, renewal);
   if (!intended.ok()) {
     (void)co_await Release(flight);
     co_return intended;
@@ -119,7 +135,7 @@ StatusTask Exchange(Flight& flight) {
     // Without a turn, or an intent that says so, there is no replay: it ends as the loss does.
     auto again = co_await Admit(flight);
     intended = again.status();
-    if (intended.ok()) intended = co_await WriteIntent(flight);
+    if (intended.ok()) intended = co_await WriteIntent(flight, renewal);
     if (intended.ok()) answer = co_await Present(flight, *dpop_key, *std::move(again));
   }
   if (answer.tokens.ok()) co_return co_await UseAnswer(flight, *std::move(answer.tokens));
@@ -152,12 +168,22 @@ StatusTask RefreshFlight(RefreshContext context, std::string grant_id, RefreshNe
     if (!read.ok()) co_return read;
     if (Met(flight)) co_return absl::OkStatus();
   }
-  auto brought = co_await TakeLease(flight);
-  if (!brought.ok()) co_return brought.status();
-  if (!*brought && flight.grant.refresh_token) co_return co_await Exchange(flight);
-  if (flight.lease.fence != 0) (void)co_await Release(flight);
-  if (*brought) co_return absl::OkStatus();
-  co_return Error(Reason::kReauthorizationRequired, {{"because", "no_refresh_token"}});
+  const absl::Time give_up = context.clock.Now() + flight.client->refresh.request_timeout;
+  while (true) {
+    auto brought = co_await TakeLease(flight);
+    if (!brought.ok()) co_return brought.status();
+    if (*brought || !flight.grant.refresh_token) {
+      if (flight.lease.fence != 0) (void)co_await Release(flight);
+      if (*brought) co_return absl::OkStatus();
+      co_return Error(Reason::kReauthorizationRequired, {{"because", "no_refresh_token"}});
+    }
+    absl::Status exchanged = co_await Exchange(flight);
+    if (!WasOvertaken(exchanged)) co_return exchanged;
+    // Another replica has the grant, or has changed it: what it brings counts.
+    if (context.clock.Now() >= give_up) {
+      co_return WithRetryAfter(Error(Reason::kLeaseHeld), kLookAgain);
+    }
+  }
 }
 
 }  // namespace tokenbroker::broker

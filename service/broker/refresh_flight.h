@@ -9,6 +9,7 @@
 #include "broker/client.h"
 #include "broker/grant_changes.h"
 #include "broker/grant_turns.h"
+#include "broker/harmless_intents.h"
 #include "broker/held_answers.h"
 #include "broker/revocation_queue.h"
 #include "grants/grant_store.h"
@@ -28,6 +29,7 @@ struct RefreshContext {
   GrantTurns& turns;
   GrantChanges& changes;
   HeldAnswers& answers;
+  HarmlessIntents& harmless;
   RevocationQueue revocations;
 };
 

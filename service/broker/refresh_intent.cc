@@ -12,13 +12,12 @@ bool MayReplay(const grants::RefreshIntent& intent, const provider::ProviderRule
   return !intent.replayed && now - intent.sent_at < rules.reuse_leeway;
 }
 
-absl::StatusOr<grants::RefreshIntent> NextIntent(const grants::Grant& grant,
-                                                 const provider::Provider& provider,
-                                                 std::string holder, std::uint64_t fence,
-                                                 absl::Time now) {
+absl::StatusOr<grants::RefreshIntent> NextIntent(
+    const grants::Grant& grant, const std::optional<grants::RefreshIntent>& earlier,
+    const provider::Provider& provider, std::string holder, std::uint64_t fence, absl::Time now) {
   grants::RefreshIntent next{.holder = std::move(holder), .fence = fence, .sent_at = now};
-  if (!grant.intent) return next;
-  if (MayReplay(*grant.intent, provider.rules(), now)) {
+  if (!earlier) return next;
+  if (MayReplay(*earlier, provider.rules(), now)) {
     next.replayed = true;
     return next;
   }

@@ -27,6 +27,11 @@ StatusTask Release(Flight& flight) {
   co_return co_await flight.context.store.ReleaseLease(std::move(lease));
 }
 
+void DisownIntent(Flight& flight) {
+  if (!flight.intent) return;
+  flight.context.harmless.Remember(flight.grant_id, *flight.intent, flight.intent_before);
+}
+
 grants::GrantCommit CommitOf(const Flight& flight, const Grant& grant, LeaseAfter after) {
   return {.grant = grant.Copy(),
           .expected_generation = flight.grant.generation,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/task.h"
@@ -26,7 +27,11 @@ struct Flight {
 
   const Client* client = nullptr;
   grants::Lease lease;
-  grants::Grant grant;  // as read under the lease, or stored since
+  absl::Time leased_at;  // a time before the store gave it
+  grants::Grant grant;   // as read under the lease, or stored since
+  // What was written down last, or may have been, and the intent that counted before it.
+  std::optional<grants::RefreshIntent> intent;
+  std::optional<grants::RefreshIntent> intent_before;
 };
 
 // Reads the grant and finds its client. Errors: those of FindGrant, CLIENT_UNKNOWN; an ended grant
@@ -35,6 +40,9 @@ StatusTask ReadGrant(Flight& flight);
 
 // Hands the lease back.
 StatusTask Release(Flight& flight);
+
+// Notes that nothing came of the flight's intent, wherever it may stand.
+void DisownIntent(Flight& flight);
 
 enum class LeaseAfter { kKeep, kRelease };
 

@@ -9,6 +9,9 @@
 namespace tokenbroker::rpc {
 namespace {
 
+// For what passes by itself and nobody knows when.
+constexpr absl::Duration kRetryAfter = absl::Seconds(1);
+
 std::string SerializeDetails(const absl::Status& status, Reason reason) {
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
@@ -44,6 +47,9 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const auto reason = ReasonOf(status);
   if (!reason) return ToGrpcStatus(Error(Reason::kInternal));
+  if (absl::IsUnavailable(status) && !RetryAfterOf(status)) {
+    return ToGrpcStatus(WithRetryAfter(status, kRetryAfter));
+  }
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
           SerializeDetails(status, *reason)};
 }

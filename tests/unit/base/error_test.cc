@@ -25,6 +25,19 @@ TEST(Reasons, HaveNamesThatErrorInfoAllowsAndThatDiffer) {
   }
 }
 
+TEST(Reasons, HaveTheCodesOfTheContractAlone) {
+  using absl::StatusCode;
+  const std::set<StatusCode> contract = {StatusCode::kInvalidArgument, StatusCode::kUnauthenticated,
+                                         StatusCode::kPermissionDenied, StatusCode::kNotFound,
+                                         StatusCode::kFailedPrecondition, StatusCode::kUnavailable,
+                                         StatusCode::kResourceExhausted, StatusCode::kInternal,
+                                         // What gRPC itself says of a call that its caller gave up.
+                                         StatusCode::kDeadlineExceeded, StatusCode::kCancelled};
+  for (const ReasonDescription& row : AllReasons()) {
+    EXPECT_TRUE(contract.contains(row.code)) << row.name;
+  }
+}
+
 TEST(Error, CarriesItsReasonAndItsFacts) {
   const absl::Status status = WithRetryAfter(
       Error(Reason::kProviderRateLimited, {{"provider", "p"}, {"endpoint", "token"}}),

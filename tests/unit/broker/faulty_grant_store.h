@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +25,14 @@ class FaultyGrantStore final : public grants::GrantStore {
     first_ = first;
     count_ = count;
     fault_ = fault;
+  }
+  // What happens around commits from now on, on the thread that commits: `before` one that has not
+  // been made, `after` one that has. An error is what its maker gets; that of `before` also keeps
+  // it from being made. Not to be set while commits are under way.
+  using OnCommit = std::function<absl::Status(const grants::GrantCommit&)>;
+  void OnCommits(OnCommit before, OnCommit after) {
+    before_commit_ = std::move(before);
+    after_commit_ = std::move(after);
   }
   int calls() const { return calls_; }
   // How often a lease was asked for, and how often one was renewed.
@@ -57,7 +66,7 @@ class FaultyGrantStore final : public grants::GrantStore {
     return Guard(inner().FindGrant(std::move(grant_id)));
   }
   StatusTask CommitGrant(grants::GrantCommit commit) override {
-    return Guard(inner().CommitGrant(std::move(commit)));
+    return Guard(CommitWatched(std::move(commit)));
   }
   Task<grants::Grant> EndGrant(std::string grant_id, grants::GrantState state, std::string because,
                                absl::Duration lifetime) override {
@@ -136,6 +145,17 @@ class FaultyGrantStore final : public grants::GrantStore {
     co_return result;
   }
 
+  StatusTask CommitWatched(grants::GrantCommit commit) {
+    const grants::GrantCommit seen{.grant = commit.grant.Copy(),
+                                   .expected_generation = commit.expected_generation,
+                                   .lease = commit.lease};
+    absl::Status status = before_commit_ ? before_commit_(seen) : absl::OkStatus();
+    if (!status.ok()) co_return status;
+    status = co_await inner().CommitGrant(std::move(commit));
+    if (status.ok() && after_commit_) status = after_commit_(seen);
+    co_return status;
+  }
+
   static StatusTask Count(StatusTask call, std::atomic<int>& counter) {
     absl::Status status = co_await std::move(call);
     ++counter;
@@ -144,6 +164,8 @@ class FaultyGrantStore final : public grants::GrantStore {
 
   grants::GrantStore& inner() { return *inner_; }
 
+  OnCommit before_commit_;
+  OnCommit after_commit_;
   std::atomic<grants::GrantStore*> inner_;
   std::atomic<int> acquisitions_ = 0;
   std::atomic<int> renewals_ = 0;

@@ -354,6 +354,162 @@ TEST_F(Refreshing, KeepsItsLeaseForTenTimesItsLifetime) {
   EXPECT_EQ(Refreshes(), 1);
 }
 
+bool IsIntent(const grants::GrantCommit& commit) {
+  return commit.grant.intent && commit.grant.generation == commit.expected_generation;
+}
+
+// A replica that is stopped for longer than its lease and goes on as if nothing had been.
+class Sleeping : public Refreshing {
+ protected:
+  // Sleeps at the first commit of an intent from now on, or at the one `passed` later, and lets
+  // `meanwhile` happen.
+  void SleepAfterIntent(absl::Duration how_long, std::function<void()> meanwhile, int passed = 0) {
+    faulty_->OnCommits({}, [=, this, left = passed](const grants::GrantCommit& commit) mutable {
+      if (!IsIntent(commit) || left-- != 0) return absl::OkStatus();
+      clock_.Advance(how_long);
+      std::async(std::launch::async, meanwhile).get();
+      return absl::OkStatus();
+    });
+  }
+
+  // What another replica does that has the lease by then.
+  void RefreshElsewhere(const std::string& id) {
+    auto lease = Run(store_->AcquireLease(id, "other", absl::Minutes(1)));
+    ASSERT_THAT(lease, IsOk());
+    grants::Grant next = Stored(id);
+    const std::uint64_t generation = next.generation++;
+    next.intent.reset();
+    next.refresh_token = Secret("RT2");
+    next.access_tokens[{}] = {.value = Secret("AT2"),
+                              .token_type = "Bearer",
+                              .expires_at = clock_.Now() + absl::Hours(1),
+                              .obtained_at = clock_.Now()};
+    ASSERT_THAT(Run(store_->CommitGrant({.grant = std::move(next),
+                                         .expected_generation = generation,
+                                         .lease = *lease,
+                                         .release_lease = true})),
+                IsOk());
+  }
+};
+
+// R2: the request would be the next thing that it does; another has made it by then.
+TEST_F(Sleeping, ReplicaSendsNothingThatAnotherMayHaveSent) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Issues({.access_token = "NEVER", .refresh_token = "NEVER"}));
+  SleepAfterIntent(absl::Seconds(20), [&] { RefreshElsewhere(grant.id); });
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_EQ(Refreshes(), 0);
+  EXPECT_EQ(Stored(grant.id).refresh_token->Reveal(), "RT2");
+}
+
+// R2: its own intent does not hold it up, since it knows that nothing came of it.
+TEST_F(Sleeping, ReplicaTakesItsLeaseAgainWhereNobodyHasIt) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Minutes(30));
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  SleepAfterIntent(absl::Seconds(20), [] {});
+  const int before = faulty_->acquisitions();
+  EXPECT_EQ(TokenOf(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)})), "AT2");
+  EXPECT_EQ(Refreshes(), 1);
+  EXPECT_EQ(faulty_->acquisitions() - before, 2);
+}
+
+TEST_F(Sleeping, ReplicaRenewsALeaseThatIsNotFreshBeforeItSends) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  const absl::Duration lease = clients_->FindAny("shop")->refresh.lease;
+  int renewals = 0;
+  SleepAfterIntent(lease / 2, [&] { renewals = faulty_->renewals(); });
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_GE(faulty_->renewals(), renewals + 1);
+  EXPECT_EQ(Refreshes(), 1);
+}
+
+// R2, R5: the same before a replay.
+TEST_F(Sleeping, ReplicaReplaysNothingThatAnotherMayHaveReplayed) {
+  provider_->mutable_rules().reuse_leeway = absl::Minutes(5);
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Fails(LostOnTheWire()));
+  provider_->Answer(Issues({.access_token = "NEVER", .refresh_token = "NEVER"}));
+  SleepAfterIntent(absl::Seconds(20), [&] { RefreshElsewhere(grant.id); }, /*passed=*/1);
+  EXPECT_THAT(Get(grant.id), FailsWith(Reason::kProviderUnavailable));
+  EXPECT_EQ(Refreshes(), 1);
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+}
+
+// R13: whose lease went before the intent was stored waits for the one who has it.
+TEST_F(Sleeping, ReplicaGetsWhatTheNewOwnerBrings) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Issues({.access_token = "NEVER", .refresh_token = "NEVER"}));
+  bool slept = false;
+  faulty_->OnCommits(
+      [&](const grants::GrantCommit& commit) {
+        if (!IsIntent(commit) || std::exchange(slept, true)) return absl::OkStatus();
+        clock_.Advance(absl::Seconds(20));
+        std::async(std::launch::async, [&] { RefreshElsewhere(grant.id); }).get();
+        return absl::OkStatus();
+      },
+      {});
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_EQ(Refreshes(), 0);
+}
+
+TEST_F(Sleeping, ReplicaGoesOnWhereNobodyElseHasTheGrant) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  bool slept = false;
+  faulty_->OnCommits(
+      [&](const grants::GrantCommit& commit) {
+        if (IsIntent(commit) && !std::exchange(slept, true)) clock_.Advance(absl::Seconds(20));
+        return absl::OkStatus();
+      },
+      {});
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_EQ(Refreshes(), 1);
+}
+
+// R5: what was not sent, or was refused, spent nothing; that the store could not be told of it must
+// not hold up the grant until its access token has ended.
+TEST_F(Refreshing, KnowsItsOwnIntentsThatNothingCameOf) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Minutes(30));
+  int intents = 0;
+  faulty_->OnCommits({}, [&](const grants::GrantCommit& commit) {
+    if (!IsIntent(commit) || ++intents > 1) return absl::OkStatus();
+    return Error(Reason::kStoreUnavailable);  // it has the intent, and could not say so
+  });
+  EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
+              FailsWith(Reason::kStoreUnavailable));
+  EXPECT_TRUE(Stored(grant.id).intent);
+  EXPECT_EQ(Refreshes(), 0);
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  EXPECT_EQ(TokenOf(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)})), "AT2");
+  EXPECT_EQ(Refreshes(), 1);
+}
+
+// R5: a try that the provider refused leaves the earlier one as unknown as it was.
+TEST_F(Refreshing, TakesBackNoMoreThanItsOwnIntent) {
+  provider_->mutable_rules().reuse_leeway = absl::Seconds(30);
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Minutes(30));
+  provider_->Answer(
+      Fails(Error(Reason::kProviderUnavailable, {{"delivery", "unknown"}, {"status", "502"}})));
+  EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
+              FailsWith(Reason::kProviderUnavailable));
+  const auto unknown = Stored(grant.id).intent;
+  ASSERT_TRUE(unknown);
+  provider_->Answer(Fails(Answered(Reason::kProviderRateLimited)));
+  EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
+              FailsWith(Reason::kProviderRateLimited));
+  EXPECT_EQ(Refreshes(), 2);
+  EXPECT_EQ(Stored(grant.id).intent, unknown);
+}
+
 // R8, R13: flights for other selections of the grant wait in line and do not contend for its lease.
 TEST_F(Refreshing, TakesTurnsWithinAReplica) {
   const auto grant = SignInOnce({.access_token = "AT1",
