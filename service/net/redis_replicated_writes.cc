@@ -1,5 +1,6 @@
 #include "net/redis_replicated_writes.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,12 @@ namespace {
 
 absl::Status GoneMeanwhile() {
   return WithDelivery(Error(Reason::kShuttingDown), Delivery::kUnknown, "shutdown");
+}
+
+// Nothing was written, so there is nothing to wait for.
+bool IsRefused(const std::vector<RedisReply>& replies) {
+  return std::ranges::all_of(replies,
+                             [](const RedisReply& reply) { return reply.Error() != nullptr; });
 }
 
 }  // namespace
@@ -34,7 +41,7 @@ void RedisReplicatedWrites::Start(std::vector<RedisCommand> commands,
       std::move(commands),
       [weak = weak_from_this(),
        done = std::move(done)](absl::StatusOr<std::vector<RedisReply>> replies) mutable {
-        if (!replies.ok()) return done(std::move(replies));
+        if (!replies.ok() || IsRefused(*replies)) return done(std::move(replies));
         const auto self = weak.lock();
         if (self == nullptr) return done(GoneMeanwhile());
         // Here the connection is still the one that answered.
@@ -67,6 +74,11 @@ void RedisReplicatedWrites::StartWait() {
                     {});
 }
 
+bool RedisReplicatedWrites::IsEnough(const RedisReply& waited) const {
+  const std::int64_t* const replicas = waited.Integer();
+  return replicas != nullptr && *replicas >= replication_.wait_replicas;
+}
+
 void RedisReplicatedWrites::EndWait(absl::StatusOr<std::vector<RedisReply>> result) {
   std::vector<Answered> ended;
   bool more = false;
@@ -77,15 +89,16 @@ void RedisReplicatedWrites::EndWait(absl::StatusOr<std::vector<RedisReply>> resu
   }
   if (more) StartWait();
   const std::uint64_t session = connection_.sessions();
-  if (result.ok() && replication_.on_too_few) {
-    const std::int64_t* const replicas = result->front().Integer();
-    if (replicas == nullptr || *replicas < replication_.wait_replicas) replication_.on_too_few();
-  }
+  const bool too_few = result.ok() && !IsEnough(result->front());
+  if (too_few && replication_.on_too_few) replication_.on_too_few();
   for (Answered& answered : ended) {
-    if (result.ok() && answered.session == session) {
-      answered.done(std::move(answered.replies));
-    } else {
+    if (!result.ok() || answered.session != session) {
       answered.done(WithDelivery(Error(Reason::kStoreUnavailable), Delivery::kUnknown, "closed"));
+    } else if (too_few) {
+      answered.done(
+          WithDelivery(Error(Reason::kStoreUnavailable), Delivery::kUnknown, "too_few_replicas"));
+    } else {
+      answered.done(std::move(answered.replies));
     }
   }
 }

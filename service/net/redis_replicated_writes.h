@@ -21,9 +21,10 @@ namespace tokenbroker {
 
 struct RedisReplication {
   int wait_replicas = 0;  // how many must have a write before it counts as made; 0: none
-  // How long that is waited for; shorter than the options' command_timeout. A write that fewer have
-  // by then counts all the same: it cannot be taken back.
-  absl::Duration wait_timeout = absl::Milliseconds(100);
+  // How long that is waited for; shorter than half the options' command_timeout, since a write may
+  // come just after another wait has begun. A write that fewer have by then does not count, though
+  // it cannot be taken back either.
+  absl::Duration wait_timeout = absl::Milliseconds(500);
   // Called with every wait that ended with too few replicas. On one of the runtime's threads, which
   // it must not block. May be empty.
   std::function<void()> on_too_few = {};
@@ -44,7 +45,9 @@ class RedisReplicatedWrites : public std::enable_shared_from_this<RedisReplicate
   RedisReplicatedWrites& operator=(const RedisReplicatedWrites&) = delete;
 
   // RedisConnection::Start, then the wait. Where the connection breaks before the wait has ended,
-  // the writes may be lost on a server that takes over: STORE_UNAVAILABLE with UNKNOWN.
+  // or too few replicas have the writes by then (cause `too_few_replicas`), they may be lost on a
+  // server that takes over: STORE_UNAVAILABLE with UNKNOWN. WAIT goes by the last write of the
+  // connection: commands that are to be waited for must write, also where they are made again.
   void Start(std::vector<RedisCommand> commands, Completion<std::vector<RedisReply>> done,
              asio::cancellation_slot slot);
 
@@ -60,6 +63,7 @@ class RedisReplicatedWrites : public std::enable_shared_from_this<RedisReplicate
 
   void WaitFor(Answered answered) ABSL_LOCKS_EXCLUDED(mutex_);
   void StartWait() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsEnough(const RedisReply& waited) const;
   void EndWait(absl::StatusOr<std::vector<RedisReply>> result) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const RedisReplication replication_;

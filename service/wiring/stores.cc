@@ -119,7 +119,10 @@ std::function<void()> WarningOf(const telemetry::Log& log) {
     if (!next->compare_exchange_strong(due, now + absl::ToInt64Milliseconds(kBetweenWarnings))) {
       return;
     }
-    log.Write(telemetry::Level::kWarning, "redis replicas are late");
+    log.Write(telemetry::Level::kWarning, "redis replicas are late",
+              {{"because",
+                "fewer of them than store.redis.replication.wait_replicas have a change after "
+                "wait_timeout: it counts as not made until they do"}});
   };
 }
 

@@ -397,6 +397,51 @@ TEST_F(RedisStore, StartsNoRefreshWhereRedisHasTooFewReplicas) {
   EXPECT_EQ(Stored("grant").generation, 1u);
 }
 
+// R3: what no replica has may be gone in a moment, so it is not stored, however often it is asked
+// and whichever connection asks.
+TEST_F(RedisStore, CountsNoChangeAsMadeBeforeAReplicaHasIt) {
+  RedisServer primary({.arguments = {"--repl-diskless-sync-delay", "0"}});
+  storage::RedisStoreOptions options{
+      .redis = RedisHarness::PatientOptions(primary),
+      .connections = 1,
+      .key_prefix = "tb",
+      .replication = {.wait_replicas = 1, .wait_timeout = absl::Milliseconds(5)}};
+  const grants::KeyRing ring = RingOf({"2026"});
+  RedisGrantStore first(runtime_, system_clock_, ring, options);
+  RedisGrantStore second(runtime_, system_clock_, ring, options);
+  const absl::Time now = system_clock_.Now();
+  const auto fails = [](const absl::Status& status) {
+    EXPECT_THAT(status, FailsWith(Reason::kStoreUnavailable));
+    EXPECT_EQ(MetadataOf(status)["cause"], "too_few_replicas");
+  };
+  const auto everything = [&](RedisGrantStore& store) {
+    std::vector<absl::Status> all;
+    all.push_back(Run(store.CreateGrant(SampleGrant("new", now))));
+    (void)Run(store.CreateGrant(SampleGrant("grant", now)));
+    Grant next = SampleGrant("grant", now);
+    next.generation = 2;
+    all.push_back(Run(store.CommitGrant({.grant = std::move(next), .expected_generation = 1})));
+    (void)Run(store.CreateGrant(SampleGrant("ending", now)));
+    all.push_back(
+        Run(store.EndGrant("ending", GrantState::kRevoked, "logout", absl::Hours(1))).status());
+    return all;
+  };
+  for (const absl::Status& status : everything(first)) fails(status);
+  // They are there, and still do not count for a replica of the broker that has written nothing
+  // yet.
+  for (const absl::Status& status : everything(second)) fails(status);
+  RedisServer replica({.arguments = {"--replicaof", "127.0.0.1", std::to_string(primary.port())}});
+  const absl::Time end = absl::Now() + absl::Minutes(1);
+  std::vector<absl::Status> all = everything(second);
+  while (!all.back().ok() && absl::Now() < end) all = everything(second);
+  all = everything(first);
+  EXPECT_THAT(all[0], IsOk());
+  EXPECT_THAT(all[1], IsOk());
+  EXPECT_THAT(all[2], IsOk());
+  ASSERT_OK_AND_ASSIGN(const Grant there, Run(first.FindGrant("grant")));
+  EXPECT_EQ(there.generation, 2u);
+}
+
 TEST_F(RedisStore, RefusesACallThatAClusterCouldNotMake) {
   static constexpr storage::Script kScript{"return {'ok'}", "1a"};
   storage::RedisCalls calls(

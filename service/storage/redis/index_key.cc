@@ -49,10 +49,15 @@ Task<std::string> IndexKey::FetchOrMake() {
 
   const Secret key = Secret::Take(RandomBytes(grants::kSealingKeySize));
   std::vector<RedisCall> make;
+  // Replicated: whoever is told a name by it counts on it after a failover.
   make.push_back(RedisCall::Command(
-      {"SET", keys_.IndexKey(), ring_.Seal(key, {.name = keys_.IndexKey()}), "NX"}));
-  make.push_back(RedisCall::Command({"GET", keys_.IndexKey()}));
-  CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> made, co_await calls_.Make(0, std::move(make)));
+                     {"SET", keys_.IndexKey(), ring_.Seal(key, {.name = keys_.IndexKey()}), "NX"})
+                     .Replicated());
+  CO_RETURN_IF_ERROR((co_await calls_.Make(0, std::move(make))).status());
+  // Another replica may have been first.
+  std::vector<RedisCall> look;
+  look.push_back(RedisCall::Command({"GET", keys_.IndexKey()}));
+  CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> made, co_await calls_.Make(0, std::move(look)));
   if (made.back().String() == nullptr) co_return UnexpectedReply();
   co_return *made.back().String();
 }

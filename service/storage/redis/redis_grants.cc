@@ -171,7 +171,7 @@ Task<Grant> RedisGrants::End(std::string grant_id, GrantState state, std::string
   const int shard = ShardOf(grant_id);
   for (int attempt = 0; attempt < kMaxEndAttempts; ++attempt) {
     CO_ASSIGN_OR_RETURN(Grant was, co_await Find(grant_id));
-    if (was.state != GrantState::kActive) co_return was;
+    // Of one that has ended only its name counts.
     const Grant tombstone = was.Tombstone(state, because);
     std::vector<std::string> indexes = IndexesOf(was, parts_.keys, *names);
     std::vector<RedisCall> calls;
@@ -186,7 +186,9 @@ Task<Grant> RedisGrants::End(std::string grant_id, GrantState state, std::string
     CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
                         co_await parts_.calls.Make(AffinityOf(shard), std::move(calls)));
     CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(replies.front()));
-    if (words.front() == "moved") continue;
+    const bool had_ended = words.front() == "ended";
+    if (words.front() == "moved" || (had_ended && was.state == GrantState::kActive)) continue;
+    if (had_ended) co_return was;
     CO_RETURN_IF_ERROR(StatusOfWord(words.front()));
 
     co_await TendIndexes(indexes, parts_);

@@ -96,7 +96,7 @@ TEST_F(SingleRedisTest, AnswersAReplicatedWriteWhenAReplicaHasIt) {
   EXPECT_EQ(too_few->load(), 0);
 }
 
-TEST_F(SingleRedisTest, SaysThatTooFewReplicasHaveAWriteThatCountsAllTheSame) {
+TEST_F(SingleRedisTest, CountsNoWriteThatTooFewReplicasHave) {
   RedisServer primary;
   auto too_few = std::make_shared<std::atomic<int>>(0);
   RedisPoolOptions options{.redis = Patient(primary.Options()), .connections = 1};
@@ -104,8 +104,10 @@ TEST_F(SingleRedisTest, SaysThatTooFewReplicasHaveAWriteThatCountsAllTheSame) {
                          .wait_timeout = absl::Milliseconds(5),
                          .on_too_few = [too_few] { ++*too_few; }};
   SingleRedis redis(runtime_, clock_, options, std::nullopt);
-  ASSERT_OK_AND_ASSIGN(const RedisReply reply, Ask(redis, {"SET", "key", "1"}, true));
-  EXPECT_TRUE(reply.IsOk());
+  const RedisResult result = Ask(redis, {"SET", "key", "1"}, /*replicated=*/true);
+  EXPECT_THAT(result, FailsWith(Reason::kStoreUnavailable));
+  EXPECT_EQ(DeliveryOf(result.status()), Delivery::kUnknown);
+  EXPECT_EQ(MetadataOf(result.status())["cause"], "too_few_replicas");
   EXPECT_EQ(too_few->load(), 1);
 }
 

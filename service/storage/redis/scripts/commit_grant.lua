@@ -7,12 +7,15 @@
 -- The place in the schedule changes with the generation alone.
 -- Returns {'ok'} | {'unknown'} | {'conflict'} | {'lease_lost'}
 -- One script: the compare-and-set is what makes a refresh safe.
+-- The same change again writes too, so that WAIT waits for it: on a new connection it would otherwise
+-- wait for nothing.
 local fields = redis.call('HMGET', KEYS[1], 'generation', 'state', 'change')
 local generation, state, change = fields[1], fields[2], fields[3]
 if not generation then
   return {'unknown'}
 end
 if change == ARGV[5] then
+  redis.call('HSET', KEYS[1], 'change', change)
   return {'ok'}
 end
 if state ~= 'active' or generation ~= ARGV[2] then

@@ -4,9 +4,11 @@
 -- ARGV  1 id, 2 sealed record, 3 name of this change, 4 lifetime in ms or '', 5 due time in ms or '',
 --       6 last use in us, 7 what the names of the shard's grants begin with
 -- Returns {'ok'} | {'conflict'}
--- One script, so that there is no grant without its end and its places in the shard's sets.
+-- One script, so that there is no grant without its end and its places in the shard's sets. The same
+-- creation again writes too, so that WAIT waits for it.
 if redis.call('EXISTS', KEYS[1]) == 1 then
   if redis.call('HGET', KEYS[1], 'change') == ARGV[3] then
+    redis.call('HSET', KEYS[1], 'change', ARGV[3])
     return {'ok'}
   end
   return {'conflict'}
