@@ -65,6 +65,14 @@ struct GrantPage {
   std::string next_page_token;  // empty: the end
 };
 
+// What became of one page of records that were to be sealed anew.
+struct RewrapPage {
+  std::size_t rewrapped = 0;
+  std::size_t current = 0;      // sealed with the first key already
+  std::size_t unreadable = 0;   // no key opens them; left as they are
+  std::string next_page_token;  // empty: the end
+};
+
 // How much there is in the schedule.
 struct ScheduleSummary {
   std::uint64_t scheduled = 0;      // entries in all
@@ -208,6 +216,14 @@ class GrantStore {
   // Takes those of `gone`, which a look over the slice found, out of the store's lists that are
   // still gone. Returns how many.
   virtual Task<std::size_t> ForgetGone(int slice, std::vector<std::string> gone) = 0;
+
+  // --- sealing ---
+
+  // Seals the records of one page of grants, tombstones included, with the key that seals now,
+  // where another has. Changes nothing else; a grant that changes meanwhile is left to whoever
+  // changes it. Made again it finds them current. `page_token` is that of the page before, "" for
+  // the first. Errors: PAGE_TOKEN_INVALID. Suspends: several round trips.
+  virtual Task<RewrapPage> RewrapGrants(std::size_t page_size, std::string page_token) = 0;
 
   // --- tokens that count once ---
 

@@ -108,8 +108,25 @@ absl::StatusOr<KeyRing> KeyRing::Create(std::vector<SealingKey> keys) {
   return KeyRing(std::move(keys));
 }
 
+KeyRing::KeyRing(std::vector<SealingKey> keys) : current_(std::make_unique<Current>()) {
+  const MutexLock lock(current_->mutex);
+  current_->keys = std::make_shared<const std::vector<SealingKey>>(std::move(keys));
+}
+
+KeyRing::Keys KeyRing::keys() const {
+  const MutexLock lock(current_->mutex);
+  return current_->keys;
+}
+
+void KeyRing::Replace(KeyRing other) {
+  Keys keys = other.keys();
+  const MutexLock lock(current_->mutex);
+  current_->keys = std::move(keys);
+}
+
 std::string KeyRing::Seal(const Secret& plaintext, const SealedName& name) const {
-  const SealingKey& key = keys_.front();
+  const Keys ring = keys();
+  const SealingKey& key = ring->front();
   std::string sealed = {kLayoutVersion, static_cast<char>(key.id.size())};
   sealed += key.id;
   const std::string data = AssociatedData(sealed, name);
@@ -137,8 +154,9 @@ std::string KeyRing::Seal(const Secret& plaintext, const SealedName& name) const
 absl::StatusOr<Secret> KeyRing::Open(std::string_view bytes, const SealedName& name) const {
   const auto sealed = Split(bytes);
   if (!sealed) return Unreadable("malformed");
-  const SealingKey* key = Find(sealed->key_id);
-  if (key == nullptr) {
+  const Keys ring = keys();
+  const auto key = std::ranges::find(*ring, sealed->key_id, &SealingKey::id);
+  if (key == ring->end()) {
     absl::Status status = Unreadable("key_unknown");
     if (IsPrintable(sealed->key_id)) {
       status = WithMetadata(std::move(status), "key_id", sealed->key_id);
@@ -168,12 +186,7 @@ absl::StatusOr<Secret> KeyRing::Open(std::string_view bytes, const SealedName& n
 
 bool KeyRing::SealedWithFirst(std::string_view bytes) const {
   const auto sealed = Split(bytes);
-  return sealed && sealed->key_id == keys_.front().id;
-}
-
-const SealingKey* KeyRing::Find(std::string_view id) const {
-  const auto found = std::ranges::find(keys_, id, &SealingKey::id);
-  return found == keys_.end() ? nullptr : &*found;
+  return sealed && sealed->key_id == keys()->front().id;
 }
 
 }  // namespace tokenbroker::grants

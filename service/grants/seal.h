@@ -17,12 +17,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "base/mutex.h"
 #include "base/secret.h"
 
 namespace tokenbroker::grants {
@@ -41,12 +44,15 @@ struct SealedName {
   std::uint64_t generation = 0;
 };
 
-// Immutable, so thread-safe. Owns its keys.
+// Thread-safe. Owns its keys.
 class KeyRing {
  public:
   // The first key seals, all open. Errors: INVALID_REQUEST with the field (`keys`, `keys[1].id`, …)
   // for an empty ring, an id that is empty, too long or repeated, a key of another size.
   static absl::StatusOr<KeyRing> Create(std::vector<SealingKey> keys);
+
+  // Takes over the keys of `other`, in the place of its own.
+  void Replace(KeyRing other);
 
   std::string Seal(const Secret& plaintext, const SealedName& name) const;
 
@@ -58,11 +64,18 @@ class KeyRing {
   bool SealedWithFirst(std::string_view sealed) const;
 
  private:
-  explicit KeyRing(std::vector<SealingKey> keys) : keys_(std::move(keys)) {}
+  using Keys = std::shared_ptr<const std::vector<SealingKey>>;
+  // Apart, so that a ring can be moved until it is used.
+  struct Current {
+    Mutex mutex;
+    Keys keys ABSL_GUARDED_BY(mutex);
+  };
 
-  const SealingKey* Find(std::string_view id) const;
+  explicit KeyRing(std::vector<SealingKey> keys);
 
-  std::vector<SealingKey> keys_;
+  Keys keys() const;
+
+  std::unique_ptr<Current> current_;
 };
 
 }  // namespace tokenbroker::grants

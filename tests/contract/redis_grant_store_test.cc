@@ -2,6 +2,7 @@
 #include "storage/redis/redis_grant_store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 #include <thread>
 
@@ -179,6 +180,71 @@ TEST_F(RedisStore, RotatesItsKeysWhileItServes) {
               FailsWith(Reason::kRecordUnreadable));
 }
 
+TEST_F(RedisStore, SealsEveryRecordAnewSoThatTheOldKeyCanGo) {
+  for (const char* id : {"1", "2", "3"}) Created(id);
+  ASSERT_OK(Run(store().EndGrant("3", GrantState::kRevoked, "revoked", absl::Hours(1))));
+  const RedisReply life = harness().Ask({"PTTL", GrantKey("3")});
+  const RedisReply change = harness().Ask({"HGET", GrantKey("1"), "change"});
+  ManualClock clock;
+  const grants::KeyRing both = RingOf({"2027", "2026"});
+  RedisGrantStore rotating(runtime_, clock, both, harness().options());
+  ASSERT_OK(Run(rotating.CreateGrant(SampleGrant("new", Now()))));
+  auto page = Run(rotating.RewrapGrants(100, ""));
+  ASSERT_OK(page);
+  EXPECT_EQ(page->rewrapped, 3u);
+  EXPECT_EQ(page->current, 1u);
+  page = Run(rotating.RewrapGrants(100, ""));
+  ASSERT_OK(page);
+  EXPECT_EQ(page->rewrapped, 0u);
+  EXPECT_EQ(page->current, 4u);
+
+  const grants::KeyRing last = RingOf({"2027"});
+  RedisGrantStore rotated(runtime_, clock, last, harness().options());
+  EXPECT_OK(Run(rotated.Check()));
+  for (const char* id : {"1", "2", "3", "new"}) EXPECT_OK(Run(rotated.FindGrant(id))) << id;
+  EXPECT_EQ(*harness().Ask({"HGET", GrantKey("1"), "change"}).String(), *change.String());
+  EXPECT_LE(*harness().Ask({"PTTL", GrantKey("3")}).Integer(), *life.Integer());
+  EXPECT_GT(*harness().Ask({"PTTL", GrantKey("3")}).Integer(), 0);
+}
+
+TEST_F(RedisStore, CountsWhatNoKeyOpensAndSealsTheRestAnew) {
+  Created("good");
+  Created("bad");
+  harness().Ask({"HSET", GrantKey("bad"), "record", "garbage"});
+  ManualClock clock;
+  const grants::KeyRing both = RingOf({"2027", "2026"});
+  RedisGrantStore rotating(runtime_, clock, both, harness().options());
+  const auto page = Run(rotating.RewrapGrants(100, ""));
+  ASSERT_OK(page);
+  EXPECT_EQ(page->rewrapped, 1u);
+  EXPECT_EQ(page->unreadable, 1u);
+  EXPECT_EQ(*harness().Ask({"HGET", GrantKey("bad"), "record"}).String(), "garbage");
+}
+
+// Commits of every replica go on while records are sealed anew; none of them is undone.
+TEST_F(RedisStore, SealsAnewBesideCommits) {
+  constexpr int kCommits = 200;
+  Grant grant = Created("grant");
+  ManualClock clock;
+  const grants::KeyRing old_first = RingOf({"2026", "2027"});
+  RedisGrantStore committing(runtime_, clock, old_first, harness().options());
+  const grants::KeyRing new_first = RingOf({"2027", "2026"});
+  RedisGrantStore rotating(runtime_, clock, new_first, harness().options());
+  std::atomic<bool> done = false;
+  std::thread rewrapping([&] {
+    while (!done) EXPECT_OK(RunBlocking(runtime_, rotating.RewrapGrants(10, "")));
+  });
+  for (int i = 0; i < kCommits; ++i) {
+    EXPECT_OK(Run(committing.CommitGrant(NextGeneration(grant))));
+    ++grant.generation;
+  }
+  done = true;
+  rewrapping.join();
+  const auto found = Run(committing.FindGrant("grant"));
+  ASSERT_OK(found);
+  EXPECT_EQ(found->generation, grant.generation);
+}
+
 TEST_F(RedisStore, SaysThatItsKeysAreNotThoseThatFilledRedis) {
   Created("grant");
   const grants::KeyRing wrong = RingOf({"other"});
@@ -353,6 +419,7 @@ std::vector<std::pair<std::string, absl::Status>> CallEverything(Runtime& runtim
   results.emplace_back("ClaimSlice", run(store.ClaimSlice(now, absl::Hours(1))));
   results.emplace_back("LookOver", run(store.LookOver(1, "", 10)));
   results.emplace_back("ForgetGone", run(store.ForgetGone(1, {grant.id})));
+  results.emplace_back("RewrapGrants", run(store.RewrapGrants(10, "")));
   results.emplace_back("Check", run(store.Check()));
   return results;
 }

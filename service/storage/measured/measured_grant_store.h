@@ -106,6 +106,10 @@ class MeasuredGrantStore final : public grants::GrantStore {
     return Timed("forget_gone", inner_->ForgetGone(slice, std::move(gone)));
   }
 
+  Task<grants::RewrapPage> RewrapGrants(std::size_t page_size, std::string page_token) override {
+    return Timed("rewrap_grants", inner_->RewrapGrants(page_size, std::move(page_token)));
+  }
+
   Task<bool> RemembersTokenId(grants::TokenId id) override {
     return Timed("remembers_token_id", inner_->RemembersTokenId(std::move(id)));
   }

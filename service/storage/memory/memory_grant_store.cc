@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
+
 namespace tokenbroker::storage {
 
 using grants::CallbackOutcome;
@@ -82,6 +84,13 @@ StatusTask MemoryGrantStore::TouchGrant(std::string grant_id, absl::Time when) {
 Task<GrantPage> MemoryGrantStore::ListGrants(GrantFilter filter, std::size_t page_size,
                                              std::string page_token) {
   co_return grants_.List(filter, page_size, page_token);
+}
+
+Task<grants::RewrapPage> MemoryGrantStore::RewrapGrants(std::size_t page_size,
+                                                        std::string page_token) {
+  CO_ASSIGN_OR_RETURN(const GrantPage page, grants_.List({}, page_size, page_token));
+  co_return grants::RewrapPage{.current = page.grants.size(),
+                               .next_page_token = page.next_page_token};
 }
 
 Task<Lease> MemoryGrantStore::AcquireLease(std::string grant_id, std::string holder,

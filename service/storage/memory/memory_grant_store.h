@@ -47,6 +47,8 @@ class MemoryGrantStore final : public grants::GrantStore, public limits::LimitSt
   StatusTask TouchGrant(std::string grant_id, absl::Time when) override;
   Task<grants::GrantPage> ListGrants(grants::GrantFilter filter, std::size_t page_size,
                                      std::string page_token) override;
+  // Nothing is sealed here, so all of it is current.
+  Task<grants::RewrapPage> RewrapGrants(std::size_t page_size, std::string page_token) override;
 
   Task<grants::Lease> AcquireLease(std::string grant_id, std::string holder,
                                    absl::Duration lifetime) override;

@@ -51,6 +51,7 @@ RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const gra
       grants_(parts_),
       leases_(parts_),
       listing_(parts_),
+      rewrap_(parts_, listing_),
       schedule_(parts_),
       walk_(parts_),
       token_ids_(parts_),
@@ -116,6 +117,11 @@ StatusTask RedisGrantStore::TouchGrant(std::string grant_id, absl::Time when) {
 Task<GrantPage> RedisGrantStore::ListGrants(GrantFilter filter, std::size_t page_size,
                                             std::string page_token) {
   return listing_.List(std::move(filter), page_size, std::move(page_token));
+}
+
+Task<grants::RewrapPage> RedisGrantStore::RewrapGrants(std::size_t page_size,
+                                                       std::string page_token) {
+  return rewrap_.Rewrap(page_size, std::move(page_token));
 }
 
 Task<Lease> RedisGrantStore::AcquireLease(std::string grant_id, std::string holder,

@@ -24,6 +24,7 @@
 #include "storage/redis/redis_limits.h"
 #include "storage/redis/redis_listing.h"
 #include "storage/redis/redis_revocations.h"
+#include "storage/redis/redis_rewrap.h"
 #include "storage/redis/redis_schedule.h"
 #include "storage/redis/redis_token_ids.h"
 #include "storage/redis/redis_walk.h"
@@ -69,6 +70,7 @@ class RedisGrantStore final : public grants::GrantStore, public limits::LimitSto
   StatusTask TouchGrant(std::string grant_id, absl::Time when) override;
   Task<grants::GrantPage> ListGrants(grants::GrantFilter filter, std::size_t page_size,
                                      std::string page_token) override;
+  Task<grants::RewrapPage> RewrapGrants(std::size_t page_size, std::string page_token) override;
 
   Task<grants::Lease> AcquireLease(std::string grant_id, std::string holder,
                                    absl::Duration lifetime) override;
@@ -120,6 +122,7 @@ class RedisGrantStore final : public grants::GrantStore, public limits::LimitSto
   RedisGrants grants_;
   RedisLeases leases_;
   RedisListing listing_;
+  RedisRewrap rewrap_;
   RedisSchedule schedule_;
   RedisWalk walk_;
   RedisTokenIds token_ids_;

@@ -19,7 +19,6 @@ class RedisListing {
   Task<grants::GrantPage> List(grants::GrantFilter filter, std::size_t page_size,
                                std::string page_token);
 
- private:
   // Some ids, and where to go on after each of them.
   struct Candidate {
     std::string grant_id;
@@ -30,10 +29,13 @@ class RedisListing {
     bool end = false;  // nothing comes after the list
   };
 
+  // The next up to `count` ids of all grants after `cursor` ("": from the start), shard by shard:
+  // those of one call are of one shard.
+  Task<Candidates> FromShards(std::string cursor, std::size_t count);
+
+ private:
   // The next up to `count` after `cursor` ("": from the start): of an index, newest first.
   Task<Candidates> FromIndex(std::string index, std::string cursor, std::size_t count);
-  // The same of all grants, shard by shard.
-  Task<Candidates> FromShards(std::string cursor, std::size_t count);
   // The first shard from `shard` on that has grants, or kShards.
   Task<int> NextShard(int shard);
 

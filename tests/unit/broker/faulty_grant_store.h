@@ -114,6 +114,9 @@ class FaultyGrantStore final : public grants::GrantStore {
   Task<std::size_t> ForgetGone(int slice, std::vector<std::string> gone) override {
     return Guard(inner().ForgetGone(slice, std::move(gone)));
   }
+  Task<grants::RewrapPage> RewrapGrants(std::size_t page_size, std::string page_token) override {
+    return Guard(inner().RewrapGrants(page_size, std::move(page_token)));
+  }
   Task<bool> RemembersTokenId(grants::TokenId id) override {
     return Guard(inner().RemembersTokenId(std::move(id)));
   }
