@@ -158,7 +158,7 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
     if (!grant.ok()) co_return grant.status();
     if (!asker.MaySee(grant->caller, grant->client)) co_return Error(Reason::kGrantUnknown);
     if (grant->state != GrantState::kActive) co_return Ended(*grant);
-    const Client* client = clients_.FindAny(grant->client);
+    const ClientPtr client = clients_.FindAny(grant->client);
     if (client == nullptr) co_return Error(Reason::kClientUnknown);
     CO_ASSIGN_OR_RETURN(const TokenSelector selector,
                         SelectToken(query.scopes, query.audience, *grant, *client));

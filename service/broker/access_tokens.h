@@ -67,7 +67,7 @@ class AccessTokens {
   // A new token of the client's own (RFC 6749 section 4.4), whatever is in the cache, which then
   // has it too. The client may have such tokens, and this audience and these scopes. The task may
   // outlive this object. Errors: those of Provider::RequestToken; DEADLINE_EXCEEDED.
-  Task<TokenSnapshot> RequestOwnToken(const Client& client, const std::string& audience,
+  Task<TokenSnapshot> RequestOwnToken(ClientPtr client, const std::string& audience,
                                       const oauth::Scopes& scopes, absl::Time deadline);
 
   // A proof for whoever sends `token` (RFC 9449 section 7.1). `target` has passed CheckDpopTarget.

@@ -151,7 +151,7 @@ Authorization::Authorization(const Clients& clients, grants::GrantStore& store, 
 Task<AuthorizationUrl> Authorization::CreateUrl(const Asker& asker, AuthorizationWish wish,
                                                 absl::Time deadline) {
   CO_RETURN_IF_ERROR(CheckWish(wish));
-  CO_ASSIGN_OR_RETURN(const Client* client, clients_.Find(wish.client, asker));
+  CO_ASSIGN_OR_RETURN(const ClientPtr client, clients_.Find(wish.client, asker));
   CO_RETURN_IF_ERROR(oauth::CheckRedirectUri(wish.redirect_uri));
   if (!Holds(client->redirect_uris, wish.redirect_uri)) {
     co_return Error(Reason::kRedirectUriNotRegistered, {{"client", client->name}});

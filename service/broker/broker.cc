@@ -28,7 +28,8 @@ Broker::Broker(const Clients& clients, grants::GrantStore& store, const Clock& c
       token_watches_(clients, store, clock, cache, changes, runtime, refresh_, access_tokens_),
       revocation_(clients, store, clock, revocations_),
       token_exchange_(clients, clock),
-      logout_(clients, store, clock) {}
+      logout_(clients, store, clock),
+      administration_(clients, store, clock, refresh_, revocation_) {}
 
 Task<AuthorizationUrl> Broker::CreateAuthorizationUrl(const Asker& asker, AuthorizationWish wish,
                                                       absl::Time deadline) {
@@ -95,7 +96,7 @@ Task<Json> Broker::GetUserInfo(const Asker& asker, std::string grant_id, absl::T
   if (!token.ok()) co_return token.status();
   auto grant = co_await store_.FindGrant(std::move(grant_id));
   if (!grant.ok()) co_return grant.status();
-  const Client* client = clients_.FindAny(grant->client);
+  const ClientPtr client = clients_.FindAny(grant->client);
   if (client == nullptr) co_return Error(Reason::kClientUnknown);
   Secret access_token = (*token)->value.Copy();
   oauth::DpopKey dpop_key = (*token)->dpop_key;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "broker/access_tokens.h"
+#include "broker/administration.h"
 #include "broker/authorization.h"
 #include "broker/callback.h"
 #include "broker/client.h"
@@ -67,6 +68,8 @@ class Broker final : public UseCases {
 
   // For the work that is done without a caller.
   Refresh& refresh() { return refresh_; }
+  // For operators.
+  Administration& administration() { return administration_; }
 
   // How many refreshes are under way: a drain waits for none.
   int refreshes_in_flight() const { return refresh_.in_flight(); }
@@ -96,6 +99,7 @@ class Broker final : public UseCases {
   Revocation revocation_;
   TokenExchange token_exchange_;
   Logout logout_;
+  Administration administration_;
 };
 
 }  // namespace tokenbroker::broker

@@ -58,13 +58,14 @@ Task<std::shared_ptr<const CallbackOutcome>> ClaimAndRedeem(Redemption redemptio
   const Secret state = redemption.response.state.Copy();
   // Neither must one that bears no request now: the code is sent only after the claim.
   provider::Urgency urgency(provider::Priority::kCallback);
-  const absl::Time admit_until = redemption.clock.Now() + redemption.client.refresh.request_timeout;
+  const absl::Time admit_until =
+      redemption.clock.Now() + redemption.client->refresh.request_timeout;
   auto permit =
-      co_await redemption.client.provider->AdmitTokenRequest(std::move(urgency), admit_until);
+      co_await redemption.client->provider->AdmitTokenRequest(std::move(urgency), admit_until);
   if (!permit.ok()) co_return permit.status();
   redemption.permit = *std::move(permit);
   auto claimed = co_await Claim(store, redemption.clock, state, digest,
-                                redemption.client.refresh.request_timeout);
+                                redemption.client->refresh.request_timeout);
   if (!claimed.ok()) co_return claimed.status();
   if (claimed->outcome) {
     co_return std::make_shared<const CallbackOutcome>(*std::move(claimed->outcome));
@@ -104,7 +105,7 @@ Task<CallbackAnswer> Callback::Submit(const Asker& asker, SubmittedCallback call
   if (!BindingMatches(callback.browser_binding, pending->binding_digest)) {
     co_return Error(Reason::kBrowserBindingMismatch);
   }
-  const Client* client = clients_.FindAny(pending->client);
+  const ClientPtr client = clients_.FindAny(pending->client);
   if (client == nullptr || client->provider->issuer() != pending->issuer) {
     co_return Error(Reason::kStateUnknown);  // the configuration has moved on since
   }
@@ -116,7 +117,7 @@ Task<CallbackAnswer> Callback::Submit(const Asker& asker, SubmittedCallback call
       callback.kind == SubmittedCallback::Kind::kFormBody ? "form" : "url";
   std::string digest = Sha256(absl::StrCat(std::string(kind), Sha256(callback.content.Reveal())));
   Secret caller_context = pending->caller_context.Copy();
-  auto work = [redemption = Redemption{.client = *client,
+  auto work = [redemption = Redemption{.client = client,
                                        .store = store_,
                                        .clock = clock_,
                                        .revocations = revocations_,

@@ -31,22 +31,28 @@ Target TargetOf(const Client& client, const std::string& audience) {
   return {.resources = {audience}};
 }
 
-Clients::Clients(std::vector<Client> clients) {
+Clients::Clients(std::vector<Client> clients) { Replace(std::move(clients)); }
+
+void Clients::Replace(std::vector<Client> clients) {
+  Table table;
   for (Client& client : clients) {
     std::string name = client.name;
-    clients_.emplace(std::move(name), std::move(client));
+    table.emplace(std::move(name), std::make_shared<const Client>(std::move(client)));
   }
+  const MutexLock lock(mutex_);
+  clients_.swap(table);
 }
 
-absl::StatusOr<const Client*> Clients::Find(std::string_view name, const Asker& asker) const {
-  const Client* client = asker.MayUseClient(name) ? FindAny(name) : nullptr;
+absl::StatusOr<ClientPtr> Clients::Find(std::string_view name, const Asker& asker) const {
+  ClientPtr client = asker.MayUseClient(name) ? FindAny(name) : nullptr;
   if (client == nullptr) return Error(Reason::kClientUnknown);
   return client;
 }
 
-const Client* Clients::FindAny(std::string_view name) const {
+ClientPtr Clients::FindAny(std::string_view name) const {
+  const MutexLock lock(mutex_);
   const auto found = clients_.find(name);
-  return found == clients_.end() ? nullptr : &found->second;
+  return found == clients_.end() ? nullptr : found->second;
 }
 
 }  // namespace tokenbroker::broker

@@ -8,7 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/mutex.h"
 #include "broker/asker.h"
 #include "jose/algorithm.h"
 #include "jose/private_key.h"
@@ -72,6 +75,9 @@ struct Client {
   RefreshRules refresh;
 };
 
+// Keeps a client as it was when it was found, whatever the configuration says since.
+using ClientPtr = std::shared_ptr<const Client>;
+
 // What a token is for, as a request says it to the provider.
 struct Target {
   std::optional<std::string> audience;  // Auth0's `audience`
@@ -85,18 +91,24 @@ bool MayTarget(const Client& client, const std::string& audience);
 // else; "" as neither.
 Target TargetOf(const Client& client, const std::string& audience);
 
-// Thread-safe: nothing changes after construction.
+// Thread-safe.
 class Clients {
  public:
   explicit Clients(std::vector<Client> clients);
 
+  // Puts others in the place of all; what was found before stays as it is.
+  void Replace(std::vector<Client> clients) ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Errors: CLIENT_UNKNOWN, also for a client that exists but that `asker` may not use.
-  absl::StatusOr<const Client*> Find(std::string_view name, const Asker& asker) const;
+  absl::StatusOr<ClientPtr> Find(std::string_view name, const Asker& asker) const;
   // Without a caller's eyes, for the broker's own work. Null where there is none.
-  const Client* FindAny(std::string_view name) const;
+  ClientPtr FindAny(std::string_view name) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  std::map<std::string, Client, std::less<>> clients_;
+  using Table = std::map<std::string, ClientPtr, std::less<>>;
+
+  mutable Mutex mutex_;
+  Table clients_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tokenbroker::broker

@@ -16,26 +16,25 @@
 namespace tokenbroker::broker {
 namespace {
 
-Task<TokenSnapshot> Fetch(const Client& client, grants::TokenSelector selector,
-                          const Clock& clock) {
+Task<TokenSnapshot> Fetch(ClientPtr client, grants::TokenSelector selector, const Clock& clock) {
   const std::string audience =
-      selector.audience.empty() ? client.default_audience : selector.audience;
-  Target target = TargetOf(client, audience);
+      selector.audience.empty() ? client->default_audience : selector.audience;
+  Target target = TargetOf(*client, audience);
   oauth::AuthorizationGrant request =
       oauth::ClientCredentials{.scopes = selector.scopes,
                                .audience = std::move(target.audience),
                                .resources = std::move(target.resources)};
   // Tokens of a client's own are in no record, and neither are their keys: each has its own.
-  CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, MakeDpopKey(client));
-  const absl::Time deadline = clock.Now() + client.refresh.request_timeout;
-  auto response = co_await client.provider->RequestToken(client.registration, std::move(request),
-                                                         dpop_key, provider::Permit(), deadline);
+  CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, MakeDpopKey(*client));
+  const absl::Time deadline = clock.Now() + client->refresh.request_timeout;
+  auto response = co_await client->provider->RequestToken(client->registration, std::move(request),
+                                                          dpop_key, provider::Permit(), deadline);
   if (!response.ok()) co_return response.status();
   CO_RETURN_IF_ERROR(
-      provider::CheckCertificateBinding(client.registration, response->access_token));
-  grants::AccessToken held = KeepAccessToken(*response, selector.scopes, client, clock.Now());
+      provider::CheckCertificateBinding(client->registration, response->access_token));
+  grants::AccessToken held = KeepAccessToken(*response, selector.scopes, *client, clock.Now());
   auto token = std::make_shared<CachedToken>();
-  token->client = client.name;
+  token->client = client->name;
   token->value = std::move(held.value);
   token->token_type = std::move(held.token_type);
   token->dpop_key = std::move(dpop_key);
@@ -61,13 +60,13 @@ Task<TokenSnapshot> KeepOwnToken(TokenCache& cache, GrantChanges& changes, std::
 
 }  // namespace
 
-Task<TokenSnapshot> AccessTokens::RequestOwnToken(const Client& client, const std::string& audience,
+Task<TokenSnapshot> AccessTokens::RequestOwnToken(ClientPtr client, const std::string& audience,
                                                   const oauth::Scopes& scopes,
                                                   absl::Time deadline) {
-  std::string place = CredentialsPlace(client.name);
+  std::string place = CredentialsPlace(client->name);
   std::string key = CacheKey(place, audience, scopes.values());
   const TokenCache::Ticket ticket = cache_.BeginLoad(place);
-  auto work = [&client, selector = grants::TokenSelector{.audience = audience, .scopes = scopes},
+  auto work = [client, selector = grants::TokenSelector{.audience = audience, .scopes = scopes},
                &clock = clock_]() mutable { return Fetch(client, std::move(selector), clock); };
   auto flight = credential_flights_.Run(key, std::move(work), deadline);
   return KeepOwnToken(cache_, changes_, std::move(place), std::move(key), ticket,
@@ -77,7 +76,7 @@ Task<TokenSnapshot> AccessTokens::RequestOwnToken(const Client& client, const st
 Task<TokenSnapshot> AccessTokens::ByCredentials(const Asker& asker, AccessTokenQuery query,
                                                 absl::Time deadline) {
   const std::string& name = std::get<ByClientCredentials>(query.selector).client;
-  CO_ASSIGN_OR_RETURN(const Client* client, clients_.Find(name, asker));
+  CO_ASSIGN_OR_RETURN(const ClientPtr client, clients_.Find(name, asker));
   if (!client->allows_client_credentials) {
     co_return Error(Reason::kOperationNotSupported,
                     {{"client", client->name}, {"needs", "client_credentials"}});
@@ -88,7 +87,7 @@ Task<TokenSnapshot> AccessTokens::ByCredentials(const Asker& asker, AccessTokenQ
   if (!query.audience.empty() && !MayTarget(*client, query.audience)) {
     co_return Error(Reason::kAudienceNotAllowed, {{"audience", query.audience}});
   }
-  auto token = co_await RequestOwnToken(*client, query.audience, *scopes, deadline);
+  auto token = co_await RequestOwnToken(client, query.audience, *scopes, deadline);
   if (!token.ok()) co_return token.status();
   CO_RETURN_IF_ERROR(CheckRelease(asker, **token));
   co_return *std::move(token);

@@ -1,6 +1,7 @@
 // Follows a client's own token for those who watch it.
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "asio/this_coro.hpp"
@@ -26,7 +27,7 @@ absl::Time RenewAt(const CachedToken& token, const Client& client) {
 
 asio::awaitable<void> FeedFromCredentials(std::shared_ptr<FeedContext> context,
                                           std::shared_ptr<WatchedToken> watched,
-                                          const Client& client) {
+                                          std::string client) {
   const auto wake_up = std::make_shared<WakeUp>(co_await asio::this_coro::executor);
   const auto listening = context->changes.Listen(watched->place(), [wake_up] { wake_up->Wake(); });
   watched->SetFeed(wake_up);
@@ -34,18 +35,24 @@ asio::awaitable<void> FeedFromCredentials(std::shared_ptr<FeedContext> context,
   absl::Time not_before = absl::InfinitePast();
   Backoff backoff(absl::Seconds(1), absl::Minutes(1));
   while (!watched->abandoned()) {
+    // As it is configured now: its secret may have been replaced.
+    const ClientPtr configured = context->clients.FindAny(client);
+    if (configured == nullptr || !configured->allows_client_credentials) {
+      watched->End(Error(Reason::kClientUnknown));
+      break;
+    }
     // A caller may have had it replaced. The store has no say in it, so neither has its absence.
     if (TokenSnapshot cached = context->cache.FindUntrusted(watched->key())) {
       held = std::move(cached);
     }
     const absl::Time now = context->clock.Now();
     if (held != nullptr && held->expires_at > now) watched->Publish(held, 0);
-    const absl::Time due = held ? std::max(RenewAt(*held, client), not_before) : not_before;
+    const absl::Time due = held ? std::max(RenewAt(*held, *configured), not_before) : not_before;
     if (due > now) {
       co_await wake_up->Wait(std::min(due - now, kLongestWait));
       continue;
     }
-    auto request = context->RequestOwnToken(client, *watched, now + kPatience);
+    auto request = context->RequestOwnToken(configured, *watched, now + kPatience);
     if (!request) break;
     auto token = co_await *std::move(request);
     absl::Duration pause = kLeastBetween;

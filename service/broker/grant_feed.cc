@@ -131,7 +131,7 @@ std::optional<absl::Duration> GrantFeed::Take(absl::StatusOr<Grant> grant, std::
   if (!grant.ok()) return End(GoneFor(grant.status()));
   store_backoff_.Reset();
   if (grant->state != GrantState::kActive) return End(Ended(*grant));
-  const Client* client = context_.clients.FindAny(grant->client);
+  const ClientPtr client = context_.clients.FindAny(grant->client);
   if (client == nullptr) return End(Error(Reason::kClientUnknown));
   const auto selector = SelectToken(watched_.scopes(), watched_.audience(), *grant, *client);
   if (!selector.ok()) return End(selector.status());

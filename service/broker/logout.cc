@@ -41,7 +41,7 @@ Task<Secret> Logout::CreateUrl(const Asker& asker, LogoutWish wish, absl::Time d
   auto grant = co_await store_.FindGrant(std::move(grant_id));
   if (!grant.ok()) co_return grant.status();
   if (!asker.MaySee(grant->caller, grant->client)) co_return Error(Reason::kGrantUnknown);
-  const Client* client = clients_.FindAny(grant->client);
+  const ClientPtr client = clients_.FindAny(grant->client);
   if (client == nullptr || client->provider->issuer() != grant->id_token.issuer) {
     co_return Error(Reason::kClientUnknown);  // the configuration has moved on since
   }
@@ -69,7 +69,7 @@ Task<int> Logout::SubmitToken(const Asker& asker, SubmittedLogoutToken submitted
                               absl::Time deadline) {
   if (submitted.client.empty()) co_return FieldError("client", "is missing");
   if (submitted.logout_token.empty()) co_return FieldError("logout_token", "is missing");
-  CO_ASSIGN_OR_RETURN(const Client* client, clients_.Find(submitted.client, asker));
+  CO_ASSIGN_OR_RETURN(const ClientPtr client, clients_.Find(submitted.client, asker));
   auto verified = co_await VerifyToken(*client, provider::TokenKind::kLogoutToken,
                                        std::move(submitted.logout_token), deadline);
   if (!verified.ok()) co_return verified.status();
@@ -112,7 +112,7 @@ Task<int> Logout::EndGrants(grants::GrantFilter filter, std::string client_id) {
     page_token = std::move(page->next_page_token);
     for (grants::Grant& grant : page->grants) {
       // The token is for whatever is registered as its audience, by whichever names.
-      const Client* client = clients_.FindAny(grant.client);
+      const ClientPtr client = clients_.FindAny(grant.client);
       if (client == nullptr || client->registration.client_id != client_id) continue;
       std::string because = "logout";
       auto was = co_await store_.EndGrant(std::move(grant.id), grants::GrantState::kRevoked,

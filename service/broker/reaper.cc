@@ -22,7 +22,7 @@ asio::awaitable<void> Reaper::End(grants::Grant grant, std::string because) {
   if (!ended.ok()) co_return;
   ended_.fetch_add(1);
   log_.Write(telemetry::Level::kInfo, "ended dead grant", {grant_id, client_name, reason});
-  const Client* client = clients_.FindAny(grant.client);
+  const ClientPtr client = clients_.FindAny(grant.client);
   if (client == nullptr) co_return;
   const RevocationQueue revocations(clients_, store_, clock_, runtime_);
   revocations.Submit(*client, TokensOf(*ended));

@@ -43,7 +43,7 @@ struct Reconciler::Core {
     if (!grant.ok()) co_return false;
     const absl::Time now = core->clock.Now();
     const NextStep step =
-        NextStepFor(*grant, core->clients.FindAny(grant->client), core->reaper.rules(), now);
+        NextStepFor(*grant, core->clients.FindAny(grant->client).get(), core->reaper.rules(), now);
     absl::Time when = step.at;
     if (step.kind == NextStep::Kind::kEnd) {
       std::string because(step.because);

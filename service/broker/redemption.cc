@@ -25,7 +25,7 @@ namespace {
 constexpr absl::Duration kStorePatience = absl::Seconds(20);
 
 oauth::ExpectedIdToken Expected(const Redemption& redemption) {
-  const Client& client = redemption.client;
+  const Client& client = *redemption.client;
   const grants::PendingAuthorization& pending = redemption.pending;
   return {.issuer = pending.issuer,
           .client_id = client.registration.client_id,
@@ -44,7 +44,7 @@ StatusTask OpenResponse(Redemption& redemption) {
   if (!response.response || !oauth::IsJwtSecured(redemption.pending.response_mode)) {
     co_return absl::OkStatus();
   }
-  const Client& client = redemption.client;
+  const Client& client = *redemption.client;
   Secret jwt = response.response->Copy();
   const absl::Time deadline = redemption.clock.Now() + client.refresh.request_timeout;
   auto verified = co_await client.provider->VerifyAuthorizationResponse(
@@ -68,8 +68,8 @@ Task<std::optional<oauth::IdTokenFacts>> CheckFrontChannel(const Redemption& red
   const oauth::AuthorizationResponse& response = redemption.response;
   if (!response.id_token) co_return std::nullopt;
   Secret token = response.id_token->Copy();
-  const absl::Time deadline = redemption.clock.Now() + redemption.client.refresh.request_timeout;
-  auto verified = co_await VerifyToken(redemption.client, provider::TokenKind::kIdToken,
+  const absl::Time deadline = redemption.clock.Now() + redemption.client->refresh.request_timeout;
+  auto verified = co_await VerifyToken(*redemption.client, provider::TokenKind::kIdToken,
                                        std::move(token), deadline);
   if (!verified.ok()) co_return verified.status();
   const absl::Time now = redemption.clock.Now();
@@ -83,7 +83,7 @@ Task<std::optional<oauth::IdTokenFacts>> CheckFrontChannel(const Redemption& red
                           .access_token = front_token,
                           .access_token_hash_required = front_token != nullptr,
                           .state = &response.state,
-                          .state_hash_required = redemption.client.requires_state_hash}));
+                          .state_hash_required = redemption.client->requires_state_hash}));
   co_return std::optional(*std::move(facts));
 }
 
@@ -100,8 +100,8 @@ Task<BackChannelIdToken> CheckBackChannel(const Redemption& redemption,
                                           const std::optional<oauth::IdTokenFacts>& front) {
   if (!response.id_token) co_return Error(Reason::kIdTokenMissing);
   Secret token = response.id_token->Copy();
-  const absl::Time deadline = redemption.clock.Now() + redemption.client.refresh.request_timeout;
-  auto verified = co_await VerifyToken(redemption.client, provider::TokenKind::kIdToken,
+  const absl::Time deadline = redemption.clock.Now() + redemption.client->refresh.request_timeout;
+  auto verified = co_await VerifyToken(*redemption.client, provider::TokenKind::kIdToken,
                                        std::move(token), deadline);
   if (!verified.ok()) co_return verified.status();
   const absl::Time now = redemption.clock.Now();
@@ -126,7 +126,7 @@ grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& resp
   grants::Grant grant{.id = RandomToken(24),
                       .caller = pending.caller,
                       .client = pending.client,
-                      .provider = redemption.client.provider->name(),
+                      .provider = redemption.client->provider->name(),
                       .id_token = std::move(facts),
                       .raw_id_token = std::move(response.id_token),
                       .nonce = pending.nonce.Copy(),
@@ -137,10 +137,10 @@ grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& resp
                       .generation = 1,
                       .refresh_token = std::move(response.refresh_token),
                       .dpop_key = grants::CopyOf(pending.dpop_key)};
-  grants::AccessToken token = KeepAccessToken(response, grant.scopes, redemption.client, now);
+  grants::AccessToken token = KeepAccessToken(response, grant.scopes, *redemption.client, now);
   grant.access_tokens.emplace(grants::TokenSelector{}, std::move(token));
-  if (grant.refresh_token) grant.next_refresh_at = NextRefresh(grant, redemption.client.refresh);
-  grant.ends_at = EndOf(grant, redemption.client, now);
+  if (grant.refresh_token) grant.next_refresh_at = NextRefresh(grant, redemption.client->refresh);
+  grant.ends_at = EndOf(grant, *redemption.client, now);
   return grant;
 }
 
@@ -178,7 +178,7 @@ oauth::AuthorizationGrant CodeGrant(const Redemption& redemption) {
 }  // namespace
 
 Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
-  const Client& client = redemption.client;
+  const Client& client = *redemption.client;
   const absl::Time deadline = redemption.clock.Now() + client.refresh.request_timeout;
   auto metadata = co_await client.provider->Metadata(deadline);
   if (!metadata.ok()) co_return metadata.status();

@@ -13,7 +13,7 @@ namespace tokenbroker::broker {
 
 // What one claimed callback is worked out from. The references outlive the task.
 struct Redemption {
-  const Client& client;
+  ClientPtr client;
   grants::GrantStore& store;
   const Clock& clock;
   RevocationQueue revocations;

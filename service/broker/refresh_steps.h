@@ -25,7 +25,7 @@ struct Flight {
   std::string holder;
   provider::Urgency urgency;
 
-  const Client* client = nullptr;
+  ClientPtr client;
   grants::Lease lease;
   absl::Time leased_at;  // a time before the store gave it
   grants::Grant grant;   // as read under the lease, or stored since

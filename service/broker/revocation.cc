@@ -57,7 +57,7 @@ Task<RevokedGrant> Revocation::Revoke(const Asker& asker, std::string grant_id,
 
   // Kept before the grant ends: its tombstone has no tokens, so a crash in between would leave
   // nobody who could revoke them.
-  const Client* client = clients_.FindAny(found->client);
+  const ClientPtr client = clients_.FindAny(found->client);
   grants::PendingRevocation revocation;
   const bool has_tokens = client != nullptr && !TokensOf(*found).empty();
   if (has_tokens) {

@@ -51,7 +51,7 @@ struct RevocationQueue::Core {
 
   static StatusTask Try(std::shared_ptr<const Core> core, PendingRevocation revocation,
                         absl::Time deadline) {
-    const Client* client = core->clients.FindAny(revocation.client);
+    const ClientPtr client = core->clients.FindAny(revocation.client);
     absl::Status revoked = Error(Reason::kClientUnknown);  // another replica may know it
     if (client != nullptr) {
       PendingRevocation copy = revocation.Copy();

@@ -176,8 +176,8 @@ struct Scheduler::Core {
       if (!HasReason(grant.status(), Reason::kGrantUnknown)) core->counts.store_errors.fetch_add(1);
       co_return std::nullopt;
     }
-    const Client* const client = core->clients.FindAny(grant->client);
-    const NextStep step = NextStepFor(*grant, client, core->reaper.rules(), now);
+    const ClientPtr client = core->clients.FindAny(grant->client);
+    const NextStep step = NextStepFor(*grant, client.get(), core->reaper.rules(), now);
     switch (step.kind) {
       case NextStep::Kind::kWait:
         core->counts.postponed.fetch_add(1);

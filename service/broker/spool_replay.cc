@@ -32,7 +32,7 @@ StatusTask ReplayOne(RefreshContext context, std::string holder, grants::GrantCo
   const std::string grant_id = commit.grant.id;
   auto there = co_await FindWhenBack(context.store, grant_id);
   if (!there.ok()) co_return there.status();
-  const Client* client = context.clients.FindAny(commit.grant.client);
+  const ClientPtr client = context.clients.FindAny(commit.grant.client);
   std::vector<IssuedToken> issued = TokensOf(commit.grant);
   if (there->state == grants::GrantState::kActive &&
       there->generation == commit.expected_generation) {

@@ -240,6 +240,11 @@ void TokenCache::OnChangesLost() {
 }
 
 void TokenCache::OnChangesSeenAgain() {
+  Clear();
+  trusted_until_.store(kForever);
+}
+
+void TokenCache::Clear() {
   for (std::size_t i = 0; i < kShards; ++i) {
     Shard& shard = shards_[i];
     absl::MutexLock lock(&shard.mutex);
@@ -252,7 +257,6 @@ void TokenCache::OnChangesSeenAgain() {
     shard.by_age.clear();
     shard.bytes = 0;
   }
-  trusted_until_.store(kForever);
 }
 
 }  // namespace tokenbroker::broker

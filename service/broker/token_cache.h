@@ -100,6 +100,9 @@ class TokenCache final : public grants::GrantObserver {
   Ticket BeginLoad(std::string_view grant_id) const;
   void Insert(const std::string& key, TokenSnapshot token, Ticket ticket);
 
+  // Drops everything, and what is being loaded.
+  void Clear();
+
   // Counts a call that could be answered from here, or could not. Free of what cores share.
   void NoteLookup(bool answered) { lookups_.Add(answered ? kHit : kMiss); }
 

@@ -88,7 +88,7 @@ absl::StatusOr<std::string> ChooseAudience(const Client& client, const Asker& as
 Task<ExchangedToken> TokenExchange::Exchange(const Asker& asker, ExchangeWish wish,
                                              absl::Time deadline) {
   CO_RETURN_IF_ERROR(CheckTokens(wish));
-  CO_ASSIGN_OR_RETURN(const Client* client, clients_.Find(wish.client, asker));
+  CO_ASSIGN_OR_RETURN(const ClientPtr client, clients_.Find(wish.client, asker));
   if (!client->allows_token_exchange) {
     co_return Error(Reason::kOperationNotSupported,
                     {{"client", client->name}, {"needs", "token_exchange"}});

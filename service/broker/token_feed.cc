@@ -17,7 +17,7 @@ std::optional<StatusTask> FeedContext::Renew(const std::string& grant_id, Refres
   return refresh_->Renew(grant_id, std::move(need), deadline);
 }
 
-std::optional<Task<TokenSnapshot>> FeedContext::RequestOwnToken(const Client& client,
+std::optional<Task<TokenSnapshot>> FeedContext::RequestOwnToken(ClientPtr client,
                                                                 const WatchedToken& watched,
                                                                 absl::Time deadline) {
   const MutexLock lock(mutex_);
@@ -25,7 +25,7 @@ std::optional<Task<TokenSnapshot>> FeedContext::RequestOwnToken(const Client& cl
   // They were looked at when the watch was opened.
   const auto scopes = oauth::Scopes::FromValues(watched.scopes());
   if (!scopes.ok()) return std::nullopt;
-  return access_tokens_->RequestOwnToken(client, watched.audience(), *scopes, deadline);
+  return access_tokens_->RequestOwnToken(std::move(client), watched.audience(), *scopes, deadline);
 }
 
 }  // namespace tokenbroker::broker

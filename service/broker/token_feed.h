@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "asio/awaitable.hpp"
@@ -42,8 +43,7 @@ class FeedContext {
   // A task that may outlive the broker; nothing once it is closed.
   std::optional<StatusTask> Renew(const std::string& grant_id, RefreshNeed need,
                                   absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
-  std::optional<Task<TokenSnapshot>> RequestOwnToken(const Client& client,
-                                                     const WatchedToken& watched,
+  std::optional<Task<TokenSnapshot>> RequestOwnToken(ClientPtr client, const WatchedToken& watched,
                                                      absl::Time deadline)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -64,13 +64,13 @@ class FeedContext {
 // Follow the grant, or the client's own token, until it ends or nobody watches any more. Each
 // replacement is published as soon as the store tells of it. The token is renewed from its refresh
 // point on if nobody else does it, and the grant counts as used. While the store is away the last
-// token stays; when it is back what changed meanwhile is published.
+// token stays; when it is back what changed meanwhile is published. `client` is the name of one.
 //
 // Ends with: REAUTHORIZATION_REQUIRED; what GetAccessToken would say of the grant as it is then.
 asio::awaitable<void> FeedFromGrant(std::shared_ptr<FeedContext> context,
                                     std::shared_ptr<WatchedToken> watched);
 asio::awaitable<void> FeedFromCredentials(std::shared_ptr<FeedContext> context,
                                           std::shared_ptr<WatchedToken> watched,
-                                          const Client& client);
+                                          std::string client);
 
 }  // namespace tokenbroker::broker

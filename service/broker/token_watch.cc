@@ -1,5 +1,6 @@
 #include "broker/token_watch.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -21,16 +22,19 @@ class TokenWatches::Watched {
   explicit Watched(std::shared_ptr<FeedContext> context) : context_(std::move(context)) {}
 
   // Finds or begins what is watched as `fresh` says, and counts one more who watches.
-  std::shared_ptr<WatchedToken> Enter(std::shared_ptr<WatchedToken> fresh, const Client* own_token)
+  std::shared_ptr<WatchedToken> Enter(std::shared_ptr<WatchedToken> fresh,
+                                      std::optional<std::string> own_token_of)
       ABSL_LOCKS_EXCLUDED(mutex_) {
     const MutexLock lock(mutex_);
     Entry& entry = entries_[fresh->key()];
     // One that has ended stays as it is for those who have not heard yet.
     if (entry.watched == nullptr || !entry.watched->newest().end.ok()) {
       entry = {.watched = fresh};
-      context_->runtime.Spawn(own_token == nullptr
-                                  ? FeedFromGrant(context_, fresh)
-                                  : FeedFromCredentials(context_, fresh, *own_token));
+      if (own_token_of) {
+        context_->runtime.Spawn(FeedFromCredentials(context_, fresh, *std::move(own_token_of)));
+      } else {
+        context_->runtime.Spawn(FeedFromGrant(context_, fresh));
+      }
     }
     ++entry.watchers;
     return entry.watched;
@@ -51,8 +55,6 @@ class TokenWatches::Watched {
     const MutexLock lock(mutex_);
     for (auto& [key, entry] : entries_) entry.watched->Abandon();
   }
-
-  const FeedContext& context() const { return *context_; }
 
  private:
   struct Entry {
@@ -91,17 +93,16 @@ class TokenWatches::Seat {
 
 class TokenWatches::SeatedWatch final : public TokenWatch {
  public:
-  SeatedWatch(const Asker& asker, TokenSnapshot first, std::shared_ptr<Watched> all,
+  SeatedWatch(TokenSnapshot first, std::shared_ptr<Watched> all,
               std::shared_ptr<WatchedToken> watched, std::shared_ptr<WakeUp> wake_up)
-      : asker_(asker),
-        first_(std::move(first)),
+      : first_(std::move(first)),
         epoch_(watched->newest().epoch),
         seat_(std::move(all), std::move(watched), std::move(wake_up)) {}
 
-  Task<TokenSnapshot> Next() override {
+  Task<TokenSnapshot> Next(Admission admission) override {
     if (TokenSnapshot first = std::exchange(first_, nullptr)) {
       Note(*first, epoch_);
-      co_return first;
+      co_return co_await Release(std::move(first), std::move(admission));
     }
     while (true) {
       const auto state = co_await asio::this_coro::cancellation_state;
@@ -109,9 +110,8 @@ class TokenWatches::SeatedWatch final : public TokenWatch {
       WatchedToken::Newest newest = seat_.newest();
       if (!newest.end.ok()) co_return newest.end;
       if (newest.token != nullptr && IsNews(newest)) {
-        CO_RETURN_IF_ERROR(CheckRelease(asker_, *newest.token));
         Note(*newest.token, newest.epoch);
-        co_return std::move(newest.token);
+        co_return co_await Release(std::move(newest.token), std::move(admission));
       }
       newest.token = nullptr;  // nobody keeps it waiting
       co_await seat_.Wait();
@@ -119,6 +119,16 @@ class TokenWatches::SeatedWatch final : public TokenWatch {
   }
 
  private:
+  // Who asks may do less than when the watch was opened.
+  static Task<TokenSnapshot> Release(TokenSnapshot token, Admission admission) {
+    CO_ASSIGN_OR_RETURN(const Asker* const asker, co_await admission());
+    const bool is_seen = token->grant_id.empty() ? asker->MayUseClient(token->client)
+                                                 : asker->MaySee(token->owner, token->client);
+    if (!is_seen) co_return Error(Reason::kGrantUnknown);
+    CO_RETURN_IF_ERROR(CheckRelease(*asker, *token));
+    co_return token;
+  }
+
   // The feed may have read the grant before the last token was.
   bool IsNews(const WatchedToken::Newest& newest) const {
     if (newest.epoch == epoch_ && newest.token->generation < generation_) return false;
@@ -132,7 +142,6 @@ class TokenWatches::SeatedWatch final : public TokenWatch {
     digest_ = Sha256(token.value.Reveal());
   }
 
-  const Asker& asker_;
   TokenSnapshot first_;
   std::uint64_t epoch_;
   std::uint64_t generation_ = 0;
@@ -160,15 +169,15 @@ Task<std::unique_ptr<TokenWatch>> TokenWatches::Open(const Asker& asker, AccessT
     token = *std::move(got);
   }
   const bool of_grant = !token->grant_id.empty();
-  const Client* own_token = nullptr;
-  if (!of_grant) own_token = watched_->context().clients.FindAny(token->client);
+  std::optional<std::string> own_token_of;
+  if (!of_grant) own_token_of = token->client;
   auto fresh =
       std::make_shared<WatchedToken>(of_grant ? token->grant_id : CredentialsPlace(token->client),
                                      std::move(audience), std::move(scopes));
-  auto watched = watched_->Enter(std::move(fresh), own_token);
+  auto watched = watched_->Enter(std::move(fresh), std::move(own_token_of));
   auto wake_up = std::make_shared<WakeUp>(co_await asio::this_coro::executor);
   std::unique_ptr<TokenWatch> watch = std::make_unique<SeatedWatch>(
-      asker, std::move(token), watched_, std::move(watched), std::move(wake_up));
+      std::move(token), watched_, std::move(watched), std::move(wake_up));
   co_return watch;
 }
 

@@ -145,12 +145,12 @@ StatusTask TokenBrokerService::SendEachToken(Visit& visit,
       std::min(visit.call().deadline, visit.call().started_at + kPatienceForFirst);
   CO_ASSIGN_OR_RETURN(const auto watch,
                       co_await use_cases_.WatchAccessToken(*asker, std::move(query), deadline));
+  // What the caller proved itself with may run out, and its policy change: it gets no more then.
+  const broker::TokenWatch::Admission admission = [this, &visit] { return gate_.Admit(visit); };
   while (true) {
-    CO_ASSIGN_OR_RETURN(broker::TokenSnapshot token, co_await watch->Next());
+    CO_ASSIGN_OR_RETURN(broker::TokenSnapshot token, co_await watch->Next(admission));
     visit.set_grant_id(token->grant_id);
     visit.set_client(token->client);
-    // What the caller proved itself with may have run out since: it gets no more then.
-    CO_RETURN_IF_ERROR((co_await gate_.Admit(visit)).status());
     v1::GetAccessTokenResponse response;
     FillAccessToken(*token, response);
     token = nullptr;  // a reader may take its time

@@ -1,9 +1,13 @@
 #include "broker/token_watch.h"
 
+#include <atomic>
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "broker/broker_fixture.h"
 #include "broker/faulty_grant_store.h"
@@ -65,13 +69,20 @@ class Seen {
     return end_.value_or(absl::UnknownError("it has not ended"));
   }
 
+  // From now on policy has another in the asker's place.
+  void Replace(const Asker& asker) { asker_ = &asker; }
+  const Asker* asker() const { return asker_; }
+
  private:
+  std::atomic<const Asker*> asker_ = nullptr;
   absl::Mutex mutex_;
   std::vector<std::string> tokens_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   std::size_t wanted_ ABSL_GUARDED_BY(mutex_) = 0;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
 };
+
+Task<const Asker*> Admit(const Asker& asker) { co_return &asker; }
 
 asio::awaitable<void> Follow(Broker& broker, const Asker& asker, AccessTokenQuery query,
                              absl::Time deadline, std::shared_ptr<Seen> seen) {
@@ -80,9 +91,13 @@ asio::awaitable<void> Follow(Broker& broker, const Asker& asker, AccessTokenQuer
     seen->End(watch.status());
     co_return;
   }
+  const TokenWatch::Admission admission = [&asker, seen] {
+    const Asker* const replaced = seen->asker();
+    return Admit(replaced == nullptr ? asker : *replaced);
+  };
   while (true) {
     while (seen->held()) co_await Pause(absl::Milliseconds(1));
-    auto token = co_await (*watch)->Next();
+    auto token = co_await (*watch)->Next(admission);
     if (!token.ok()) {
       watch->reset();
       seen->End(token.status());
@@ -172,6 +187,28 @@ TEST_F(TokenWatching, IsRefusedAsAQuestionForTheTokenIs) {
   EXPECT_THAT(Watch(asker_, std::move(beyond))->end(), FailsWith(Reason::kScopeNotAllowed));
   ASSERT_THAT(Run(broker_->RevokeGrant(asker_, grant.id, InTime())), IsOk());
   EXPECT_THAT(Watch(grant.id)->end(), FailsWith(Reason::kReauthorizationRequired));
+}
+
+TEST_F(TokenWatching, GivesNothingMoreToWhomPolicyHasTakenTheRight) {
+  const auto grant = SignIn();
+  const Asker narrow{.name = asker_.name, .scopes = oauth::Scopes{"orders:read"}};
+  const Asker elsewhere{.name = asker_.name, .clients = std::set<std::string, std::less<>>{}};
+  const Asker another{.name = "another"};
+  const struct {
+    const Asker& asker;
+    Reason reason;
+  } tests[] = {{narrow, Reason::kScopeNotAllowed},
+               {elsewhere, Reason::kGrantUnknown},
+               {another, Reason::kGrantUnknown}};
+  int number = 0;
+  for (const auto& test : tests) {
+    const auto seen = Watch(grant.id);
+    EXPECT_THAT(seen->First(1), SizeIs(1));
+    seen->Replace(test.asker);
+    Replace(grant.id, absl::StrCat("AT-", ++number));
+    EXPECT_THAT(seen->end(), FailsWith(test.reason));
+    EXPECT_THAT(seen->First(1), SizeIs(1)) << "the new token is not among them";
+  }
 }
 
 TEST_F(TokenWatching, GivesTheSlowTheNewestAlone) {

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mutex.h"
+#include "base/status_macros.h"
 #include "gmock/gmock.h"
 #include "grpcpp/create_channel.h"
 #include "net/wake_up.h"
@@ -70,8 +71,11 @@ class ScriptedWatch final : public broker::TokenWatch {
       : tokens_(std::move(tokens)), end_(std::move(end)), gone_(gone) {}
   ~ScriptedWatch() override { gone_.Notify(); }
 
-  Task<broker::TokenSnapshot> Next() override {
-    if (next_ < tokens_.size()) co_return MakeSnapshot(tokens_[next_++]);
+  Task<broker::TokenSnapshot> Next(Admission admission) override {
+    if (next_ < tokens_.size()) {
+      CO_RETURN_IF_ERROR((co_await admission()).status());
+      co_return MakeSnapshot(tokens_[next_++]);
+    }
     if (end_) co_return *end_;
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() != asio::cancellation_type::none) co_return Error(Reason::kCancelled);
@@ -245,8 +249,8 @@ class TokenBrokerServiceTest : public ::testing::Test {
     ASSERT_OK_AND_ASSIGN(authenticator_, callers::Authenticator::Create(
                                              std::move(policy), std::move(authentication), clock_));
     const auto certificates =
-        options.tls ? Gate::Certificates::kLookedAt : Gate::Certificates::kNone;
-    gate_.emplace(*authenticator_, certificates, *log_, metrics_, clock_);
+        options.identity ? Gate::Certificates::kLookedAt : Gate::Certificates::kNone;
+    gate_.emplace(authenticator_, certificates, *log_, metrics_, clock_);
     service_ = std::make_unique<TokenBrokerService>(use_cases_, *gate_);
     ASSERT_OK_AND_ASSIGN(server_,
                          Server::Start(options, {service_.get()}, workers_.executor(), clock_));
@@ -297,7 +301,7 @@ class TokenBrokerServiceTest : public ::testing::Test {
   StringSink sink_;
   std::optional<telemetry::RequestLog> log_;
   FakeUseCases use_cases_;
-  std::unique_ptr<callers::Authenticator> authenticator_;
+  std::shared_ptr<callers::Authenticator> authenticator_;
   telemetry::RpcMetrics metrics_{{"GetAccessToken"}};
   std::optional<Gate> gate_;
   std::unique_ptr<TokenBrokerService> service_;
@@ -706,19 +710,17 @@ TEST_F(Watching, IsRefusedBeyondTheLimit) {
 class MutualTls : public TokenBrokerServiceTest {
  protected:
   void StartTls(ClientCertificates client_certificates) {
-    WriteServerCertificate(authority_);
-    ServerTls tls{.certificate_file = files_.path() + "/tls.crt",
-                  .private_key_file = files_.path() + "/tls.key",
-                  .client_ca_file = files_.Write("ca.crt", authority_.certificate()),
-                  .client_certificates = client_certificates,
-                  .reload_interval = absl::Seconds(1)};
-    Start({.listen = "127.0.0.1:0", .tls = std::move(tls)}, std::nullopt);
+    identity_ =
+        std::make_shared<ServerIdentity>(IdentityFrom(authority_, authority_), client_certificates);
+    Start({.listen = "127.0.0.1:0", .identity = identity_}, std::nullopt);
   }
 
-  void WriteServerCertificate(const testing::TestAuthority& authority) const {
-    const auto server = authority.Issue({.dns_names = {"broker.example"}});
-    files_.Write("tls.crt", server.certificate);
-    files_.Write("tls.key", server.key);
+  static ServerIdentity::Pem IdentityFrom(const testing::TestAuthority& authority,
+                                          const testing::TestAuthority& of_clients) {
+    auto server = authority.Issue({.dns_names = {"broker.example"}});
+    return {.certificates = std::move(server.certificate),
+            .private_key = Secret(server.key),
+            .client_ca = of_clients.certificate()};
   }
 
   void ConnectWith(const testing::PemPair& pair) {
@@ -726,6 +728,7 @@ class MutualTls : public TokenBrokerServiceTest {
   }
 
   const testing::TestAuthority authority_{};
+  std::shared_ptr<ServerIdentity> identity_;
 };
 
 TEST_F(MutualTls, KnowsACallerByItsSpiffeIdOrDnsName) {
@@ -759,19 +762,21 @@ TEST_F(MutualTls, LetsNobodyInWithoutACertificateOfTheRightAuthority) {
   EXPECT_EQ(GetGrant().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
-TEST_F(MutualTls, ServesWithANewCertificateWhenTheFilesChange) {
+TEST_F(MutualTls, ServesANewConnectionWithWhatReplacedItsIdentity) {
   StartTls(ClientCertificates::kRequired);
-  const testing::TestAuthority new_authority;
-  WriteServerCertificate(new_authority);
   const auto caller = authority_.Issue({.uris = {"spiffe://example.com/shop"}});
-  const absl::Time give_up = clock_.Now() + absl::Seconds(30);
-  bool served = false;
-  while (!served && clock_.Now() < give_up) {
-    // Trusts the new authority alone.
-    Connect(grpc::SslCredentials({new_authority.certificate(), caller.key, caller.certificate}));
-    served = GetGrant().ok();
-  }
-  EXPECT_TRUE(served);
+  ConnectWith(caller);
+  EXPECT_TRUE(GetGrant().ok());
+  const testing::TestAuthority new_authority;
+  identity_->Replace(IdentityFrom(new_authority, new_authority));
+  EXPECT_TRUE(GetGrant().ok()) << "a connection that is open stays";
+  // Trusts the new authority alone.
+  const auto new_caller = new_authority.Issue({.uris = {"spiffe://example.com/shop"}});
+  Connect(
+      grpc::SslCredentials({new_authority.certificate(), new_caller.key, new_caller.certificate}));
+  EXPECT_TRUE(GetGrant().ok());
+  ConnectWith(caller);
+  EXPECT_EQ(GetGrant().error_code(), grpc::StatusCode::UNAVAILABLE) << "neither trusts the other";
 }
 
 TEST_F(MutualTls, TakesATokenWhereACertificateIsOptional) {
