@@ -34,12 +34,14 @@ constexpr char kUsage[] =
     "  token-broker --config broker.yaml\n"
     "  token-broker --config broker.yaml --check";
 
-// What ends the process well. Blocked in every thread, and waited for in main's.
-sigset_t EndingSignals() {
+// What ends the process well, and what makes it read its configuration again. Blocked in every
+// thread, and waited for in main's.
+sigset_t AwaitedSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   return signals;
 }
 
@@ -52,8 +54,8 @@ int Complain(const absl::Status& status) {
 
 int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  const sigset_t ending_signals = EndingSignals();
-  pthread_sigmask(SIG_BLOCK, &ending_signals, nullptr);
+  const sigset_t signals = AwaitedSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a peer that hangs up is an error of that connection alone
 
   absl::SetProgramUsageMessage(kUsage);
@@ -79,11 +81,14 @@ int main(int argc, char** argv) {
 
   tokenbroker::telemetry::DescriptorSink standard_error(STDERR_FILENO);
   const tokenbroker::SystemClock clock;
-  auto process = tokenbroker::wiring::Process::Start(*std::move(config), standard_error, clock);
+  auto process =
+      tokenbroker::wiring::Process::Start(*std::move(config), file, standard_error, clock);
   if (!process.ok()) return Complain(process.status());
 
   int signal_number = 0;
-  sigwait(&ending_signals, &signal_number);
+  while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) {
+    (*process)->ReloadConfig();
+  }
   (*process)->Stop();
   return 0;
 }

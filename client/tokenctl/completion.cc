@@ -8,7 +8,7 @@ namespace {
   "_tokenctl() {\n"                                                                        \
   "  local current=${COMP_WORDS[COMP_CWORD]}\n"                                            \
   "  local commands='login token watch grants grant revoke userinfo logout exchange'\n"    \
-  "  commands+=' completion'\n"                                                            \
+  "  commands+=' completion admin'\n"                                                      \
   "  local flags='--address= --ca= --cert= --key= --token_file= --tls --json --client='\n" \
   "  flags+=' --scopes= --audience= --redirect_uri= --response_type= --response_mode='\n"  \
   "  flags+=' --prompt= --open --min_remaining= --subject= --state= --yes --help'\n"       \

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -17,7 +18,9 @@
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "admin.h"
 #include "completion.h"
 #include "exchange.h"
 #include "grpcpp/client_context.h"
@@ -35,7 +38,8 @@ ABSL_FLAG(std::string, cert, "", "client certificate, PEM");
 ABSL_FLAG(std::string, key, "", "its private key, PEM");
 ABSL_FLAG(std::string, token_file, "", "a file with a bearer JWT that says who you are");
 ABSL_FLAG(bool, json, false, "print JSON, one message a line");
-ABSL_FLAG(std::string, client, "", "login, grants, exchange: the client, by its configured name");
+ABSL_FLAG(std::string, client, "",
+          "login, grants, exchange, admin: the client, by its configured name");
 ABSL_FLAG(std::vector<std::string>, scopes, {},
           "login, token, exchange: scopes, separated by commas");
 ABSL_FLAG(std::string, audience, "", "login, token, exchange: the audience");
@@ -51,9 +55,10 @@ ABSL_FLAG(absl::Duration, min_remaining, absl::ZeroDuration(),
 ABSL_FLAG(std::string, dpop, "",
           "token: also print a DPoP proof for a request, such as 'GET https://api.example/orders'");
 ABSL_FLAG(std::string, dpop_nonce, "", "token: the nonce that the proof must have");
-ABSL_FLAG(std::string, subject, "", "grants: those of this subject");
-ABSL_FLAG(std::string, state, "", "grants: active, reauthorization_required or revoked");
-ABSL_FLAG(bool, yes, false, "revoke: do not ask");
+ABSL_FLAG(std::string, subject, "", "grants, admin: those of this subject");
+ABSL_FLAG(std::string, state, "",
+          "grants, admin grants: active, reauthorization_required or revoked");
+ABSL_FLAG(bool, yes, false, "revoke, admin revoke: do not ask");
 ABSL_FLAG(std::string, post_logout_redirect_uri, "",
           "logout: where the browser goes afterwards, as configured for the client");
 ABSL_FLAG(std::string, subject_token_type, "urn:ietf:params:oauth:token-type:access_token",
@@ -73,6 +78,7 @@ constexpr char kUsageText[] =
     "  tokenctl revoke GRANT             end it, here and at the provider\n"
     "  tokenctl logout GRANT             print the URL that signs its user out at the provider\n"
     "  tokenctl exchange --client=NAME   exchange the token on standard input for another\n"
+    "  tokenctl admin COMMAND            what operators do; --help lists the commands\n"
     "  tokenctl completion bash|zsh      print a completion script\n\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 sign in again,\n"
     "6 try again later.";
@@ -142,20 +148,27 @@ ExitCode RunWatch(const std::shared_ptr<grpc::Channel>& channel, const Arguments
   return Watch(channel, std::move(request), absl::GetFlag(FLAGS_json));
 }
 
-ExitCode RunGrants(v1::TokenBroker::Stub& broker, const Arguments&) {
-  static const std::map<std::string, v1::GrantState> kStates = {
+// The state that --state names; nothing for a word that is none.
+std::optional<v1::GrantState> WantedState() {
+  static const auto* const states = new std::map<std::string, v1::GrantState>{
       {"", v1::GRANT_STATE_UNSPECIFIED},
       {"active", v1::GRANT_STATE_ACTIVE},
       {"reauthorization_required", v1::GRANT_STATE_REAUTHORIZATION_REQUIRED},
       {"revoked", v1::GRANT_STATE_REVOKED}};
-  const auto state = kStates.find(absl::GetFlag(FLAGS_state));
-  if (state == kStates.end()) {
-    return WrongUsage("--state must be active, reauthorization_required or revoked");
-  }
+  const auto found = states->find(absl::GetFlag(FLAGS_state));
+  if (found == states->end()) return std::nullopt;
+  return found->second;
+}
+
+constexpr char kStateUsage[] = "--state must be active, reauthorization_required or revoked";
+
+ExitCode RunGrants(v1::TokenBroker::Stub& broker, const Arguments&) {
+  const auto state = WantedState();
+  if (!state) return WrongUsage(kStateUsage);
   v1::ListGrantsRequest request;
   request.set_client(absl::GetFlag(FLAGS_client));
   request.set_subject(absl::GetFlag(FLAGS_subject));
-  request.set_state(state->second);
+  request.set_state(*state);
   std::vector<v1::Grant> grants;
   do {
     grpc::ClientContext context;
@@ -299,6 +312,22 @@ client::ChannelOptions OptionsOfChannel() {
   return options;
 }
 
+ExitCode RunOperator(const Arguments& words) {
+  const auto state = WantedState();
+  if (!state) return WrongUsage(kStateUsage);
+  const AdminOptions options{.json = absl::GetFlag(FLAGS_json),
+                             .yes = absl::GetFlag(FLAGS_yes),
+                             .client = absl::GetFlag(FLAGS_client),
+                             .subject = absl::GetFlag(FLAGS_subject),
+                             .state = *state};
+  try {
+    const auto broker = admin::v1::Admin::NewStub(client::MakeChannel(OptionsOfChannel()));
+    return RunAdmin(*broker, options, words);
+  } catch (const std::runtime_error& error) {
+    return WrongUsage(error.what());
+  }
+}
+
 ExitCode Run(const Arguments& words) {
   if (words.empty()) return WrongUsage("a command is missing");
   const Arguments arguments(words.begin() + 1, words.end());
@@ -308,6 +337,7 @@ ExitCode Run(const Arguments& words) {
     std::fwrite(script.data(), 1, script.size(), stdout);
     return kOk;
   }
+  if (words.front() == "admin") return RunOperator(arguments);
   const auto command = Commands().find(words.front());
   if (command == Commands().end()) return WrongUsage("there is no command " + words.front());
   if (arguments.size() != command->second.arguments) {
@@ -325,7 +355,9 @@ ExitCode Run(const Arguments& words) {
 }  // namespace tokenbroker::tokenctl
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(tokenbroker::tokenctl::kUsageText);
+  absl::SetProgramUsageMessage(absl::StrCat(tokenbroker::tokenctl::kUsageText,
+                                            "\n\nFor operators:\n",
+                                            tokenbroker::tokenctl::kAdminUsage));
   absl::SetFlagsUsageConfig(
       {.contains_help_flags =
            [](absl::string_view file) { return absl::StrContains(file, "tokenctl/"); },

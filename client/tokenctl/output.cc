@@ -94,22 +94,28 @@ void PrintGrant(const v1::Grant& grant) {
   PrintFact("generation", absl::StrCat(grant.generation()));
 }
 
-void PrintGrantTable(const std::vector<v1::Grant>& grants) {
+void PrintGrantTable(const std::vector<v1::Grant>& grants,
+                     const std::vector<std::string>& callers) {
   std::size_t subject = 7;
   std::size_t client = 6;
+  std::size_t caller = callers.empty() ? 0 : 6;
   for (const v1::Grant& grant : grants) {
     subject = std::max(subject, grant.subject().size());
     client = std::max(client, grant.client().size());
   }
-  const auto row = [&](const std::string& id, const std::string& state, const std::string& by,
-                       const std::string& who, const std::string& when) {
-    std::printf("%-34s %-14s %-*s %-*s %s\n", id.c_str(), state.c_str(), static_cast<int>(client),
-                by.c_str(), static_cast<int>(subject), who.c_str(), when.c_str());
+  for (const std::string& name : callers) caller = std::max(caller, name.size());
+  const auto row = [&](const std::string& id, const std::string& state, const std::string& of,
+                       const std::string& by, const std::string& who, const std::string& when) {
+    std::printf("%-34s %-14s ", id.c_str(), state.c_str());
+    if (caller > 0) std::printf("%-*s ", static_cast<int>(caller), of.c_str());
+    std::printf("%-*s %-*s %s\n", static_cast<int>(client), by.c_str(), static_cast<int>(subject),
+                who.c_str(), when.c_str());
   };
-  row("GRANT", "STATE", "CLIENT", "SUBJECT", "CREATED");
-  for (const v1::Grant& grant : grants) {
-    row(grant.grant_id(), StateOf(grant), grant.client(), grant.subject(),
-        FormatTime(grant.created_at()));
+  row("GRANT", "STATE", "CALLER", "CLIENT", "SUBJECT", "CREATED");
+  for (std::size_t i = 0; i < grants.size(); ++i) {
+    const v1::Grant& grant = grants[i];
+    row(grant.grant_id(), StateOf(grant), caller > 0 ? callers[i] : "", grant.client(),
+        grant.subject(), FormatTime(grant.created_at()));
   }
 }
 

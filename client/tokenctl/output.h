@@ -28,7 +28,9 @@ ExitCode Complain(const grpc::Status& status);
 void PrintJson(const google::protobuf::Message& message);
 
 void PrintGrant(const v1::Grant& grant);
-void PrintGrantTable(const std::vector<v1::Grant>& grants);
+// With `callers` a column that says whose each grant is.
+void PrintGrantTable(const std::vector<v1::Grant>& grants,
+                     const std::vector<std::string>& callers = {});
 
 // RFC 3339 in UTC; `-` where it is not set.
 std::string FormatTime(const google::protobuf::Timestamp& time);

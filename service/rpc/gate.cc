@@ -1,9 +1,11 @@
 #include "rpc/gate.h"
 
+#include <atomic>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "grpc/grpc_security_constants.h"
@@ -36,6 +38,11 @@ std::vector<std::string> Names(const grpc::AuthContext& context, const char* pro
   return names;
 }
 
+std::uint64_t NextId() {
+  static std::atomic<std::uint64_t> next = 1;
+  return next.fetch_add(1);
+}
+
 std::unique_ptr<const broker::Asker> MakeAsker(const callers::Caller& caller) {
   auto asker = std::make_unique<broker::Asker>();
   asker->name = caller.name;
@@ -51,15 +58,24 @@ std::unique_ptr<const broker::Asker> MakeAsker(const callers::Caller& caller) {
 
 }  // namespace
 
+struct Gate::Policy {
+  std::shared_ptr<callers::Authenticator> authenticator;
+  absl::flat_hash_map<const callers::Caller*, std::unique_ptr<const broker::Asker>> askers;
+};
+
 Visit::Visit(Visit&& other) noexcept
     : gate_(std::exchange(other.gate_, nullptr)),
       call_(other.call_),
       rpc_(other.rpc_),
       asker_(other.asker_),
+      policy_(std::move(other.policy_)),
       client_(std::move(other.client_)),
       grant_id_(std::move(other.grant_id_)),
       outcome_(other.outcome_),
-      is_ok_(other.is_ok_) {}
+      is_ok_(other.is_ok_) {
+  // From here on it is not sure that this thread still keeps the policy that the asker is of.
+  if (gate_ != nullptr && asker_ != nullptr && policy_ == nullptr) policy_ = gate_->Kept();
+}
 
 Visit::~Visit() {
   if (gate_ == nullptr) return;
@@ -89,19 +105,50 @@ grpc::Status Visit::Finish(const absl::Status& status) {
   return ToGrpcStatus(status);
 }
 
-Gate::Gate(callers::Authenticator& authenticator, Certificates certificates,
+Gate::Gate(std::shared_ptr<callers::Authenticator> authenticator, Certificates certificates,
            telemetry::RequestLog& log, telemetry::RpcMetrics& metrics, const Clock& clock)
-    : authenticator_(authenticator),
-      certificates_(certificates),
-      log_(log),
-      metrics_(metrics),
-      clock_(clock) {
-  for (const callers::Caller& caller : authenticator_.policy().callers()) {
-    askers_.emplace(&caller, MakeAsker(caller));
-  }
+    : certificates_(certificates), log_(log), metrics_(metrics), clock_(clock), id_(NextId()) {
+  Replace(std::move(authenticator));
 }
 
-callers::Recognition Gate::Recognise(const Call& call) const {
+void Gate::Replace(std::shared_ptr<callers::Authenticator> authenticator) {
+  auto policy = std::make_shared<Policy>();
+  for (const callers::Caller& caller : authenticator->policy().callers()) {
+    policy->askers.emplace(&caller, MakeAsker(caller));
+  }
+  policy->authenticator = std::move(authenticator);
+  const MutexLock lock(mutex_);
+  policy_ = std::move(policy);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+// What one thread keeps.
+struct KeptPolicy {
+  std::uint64_t gate = 0;
+  std::uint64_t version = 0;
+  std::shared_ptr<const Gate::Policy> policy;
+
+  static KeptPolicy& OfThisThread() {
+    static thread_local KeptPolicy kept;
+    return kept;
+  }
+};
+
+const std::shared_ptr<const Gate::Policy>& Gate::Current() {
+  KeptPolicy& kept = KeptPolicy::OfThisThread();
+  if (kept.gate == id_ && kept.version == version_.load(std::memory_order_acquire)) {
+    return kept.policy;
+  }
+  const MutexLock lock(mutex_);
+  kept.policy = policy_;
+  kept.version = version_.load(std::memory_order_relaxed);
+  kept.gate = id_;
+  return kept.policy;
+}
+
+std::shared_ptr<const Gate::Policy> Gate::Kept() const { return KeptPolicy::OfThisThread().policy; }
+
+callers::Recognition Gate::Recognise(const Policy& policy, const Call& call) const {
   callers::Presented presented;
   const auto& metadata = call.context.client_metadata();
   if (const auto found = metadata.find(kAuthorization); found != metadata.end()) {
@@ -118,38 +165,44 @@ callers::Recognition Gate::Recognise(const Call& call) const {
       presented.dns_names = Names(*context, GRPC_PEER_DNS_PROPERTY_NAME);
     }
   }
-  return authenticator_.Recognise(presented);
+  return policy.authenticator->Recognise(presented);
 }
 
-absl::StatusOr<const broker::Asker*> Gate::Allow(Visit& visit,
-                                                 const callers::Caller& caller) const {
-  visit.asker_ = askers_.at(&caller).get();
+absl::StatusOr<const broker::Asker*> Gate::Allow(const Policy& policy, Visit& visit,
+                                                 const callers::Caller& caller) {
+  visit.asker_ = policy.askers.at(&caller).get();
   if (!caller.MayCall(visit.rpc())) {
     return Error(Reason::kCallerNotAllowed, {{"rpc", std::string(visit.rpc())}});
   }
   return visit.asker_;
 }
 
-std::optional<absl::StatusOr<const broker::Asker*>> Gate::TryAdmit(Visit& visit) const {
-  const callers::Recognition recognition = Recognise(visit.call());
+std::optional<absl::StatusOr<const broker::Asker*>> Gate::TryAdmit(Visit& visit) {
+  const Policy& policy = *Current();
+  const callers::Recognition recognition = Recognise(policy, visit.call());
   if (const auto* caller = std::get_if<const callers::Caller*>(&recognition)) {
-    return Allow(visit, **caller);
+    return Allow(policy, visit, **caller);
   }
   if (const auto* status = std::get_if<absl::Status>(&recognition)) return *status;
   return std::nullopt;
 }
 
-Task<const broker::Asker*> Gate::Admit(Visit& visit) const {
+Task<const broker::Asker*> Gate::Admit(Visit& visit) {
   visit.outcome_ = Reason::kInternal;
-  callers::Recognition recognition = Recognise(visit.call());
+  // A copy: the coroutine may go on on another thread.
+  const std::shared_ptr<const Policy> policy = Current();
+  visit.asker_ = nullptr;
+  visit.policy_ = policy;
+  callers::Recognition recognition = Recognise(*policy, visit.call());
   if (const auto* status = std::get_if<absl::Status>(&recognition)) co_return *status;
   if (const auto* caller = std::get_if<const callers::Caller*>(&recognition)) {
-    co_return Allow(visit, **caller);
+    co_return Allow(*policy, visit, **caller);
   }
   auto token = std::get<callers::UnverifiedToken>(std::move(recognition));
-  CO_ASSIGN_OR_RETURN(const callers::Caller* const caller,
-                      co_await authenticator_.Verify(std::move(token), visit.call().deadline));
-  co_return Allow(visit, *caller);
+  CO_ASSIGN_OR_RETURN(
+      const callers::Caller* const caller,
+      co_await policy->authenticator->Verify(std::move(token), visit.call().deadline));
+  co_return Allow(*policy, visit, *caller);
 }
 
 }  // namespace tokenbroker::rpc

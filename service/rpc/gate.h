@@ -7,16 +7,19 @@
 //   co_return visit.Finish(absl::OkStatus());
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "base/task.h"
 #include "broker/use_cases.h"
 #include "callers/authenticator.h"
@@ -63,6 +66,8 @@ class Visit {
   const Call* call_;
   std::string_view rpc_;
   const broker::Asker* asker_ = nullptr;
+  // Keeps the asker, once the RPC waits.
+  std::shared_ptr<const void> policy_;
   std::string client_;
   std::string grant_id_;
   // A coroutine that is refused for want of room is dropped before it begins; one that ends without
@@ -71,35 +76,52 @@ class Visit {
   bool is_ok_ = false;
 };
 
-// Thread-safe. Askers that it returns live as long as it does.
+// Thread-safe.
 class Gate {
  public:
   // Whether callers may show client certificates, which costs something to look for.
   enum class Certificates { kLookedAt, kNone };
 
-  // Borrows everything.
-  Gate(callers::Authenticator& authenticator, Certificates certificates, telemetry::RequestLog& log,
-       telemetry::RpcMetrics& metrics, const Clock& clock);
+  // Borrows all but the authenticator.
+  Gate(std::shared_ptr<callers::Authenticator> authenticator, Certificates certificates,
+       telemetry::RequestLog& log, telemetry::RpcMetrics& metrics, const Clock& clock);
 
-  // Decides without waiting where that can be; nothing means: await Admit. Errors: as Admit.
-  std::optional<absl::StatusOr<const broker::Asker*>> TryAdmit(Visit& visit) const;
+  // Lets another policy decide from now on. RPCs that were admitted before go on as they began.
+  void Replace(std::shared_ptr<callers::Authenticator> authenticator) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Decides without waiting where that can be; nothing means: await Admit. Errors: as Admit. The
+  // asker lives until this thread is at the gate again, or as long as `visit` if it is moved.
+  std::optional<absl::StatusOr<const broker::Asker*>> TryAdmit(Visit& visit);
 
   // Errors: CALLER_UNAUTHENTICATED, CALLER_NOT_ALLOWED; UNAVAILABLE where the keys that a token
-  // must be checked with cannot be had. `visit` must outlive the task.
-  Task<const broker::Asker*> Admit(Visit& visit) const;
+  // must be checked with cannot be had. `visit` must outlive the task; the asker lives as long.
+  Task<const broker::Asker*> Admit(Visit& visit);
 
  private:
   friend class Visit;
+  friend struct KeptPolicy;
 
-  callers::Recognition Recognise(const Call& call) const;
-  absl::StatusOr<const broker::Asker*> Allow(Visit& visit, const callers::Caller& caller) const;
+  // Who may do what, at one time.
+  struct Policy;
 
-  callers::Authenticator& authenticator_;
+  // The policy that decides now. A thread looks at what others have to share only when the policy
+  // has been replaced, and keeps it until it looks the next time.
+  const std::shared_ptr<const Policy>& Current() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The policy that this thread keeps.
+  std::shared_ptr<const Policy> Kept() const;
+
+  callers::Recognition Recognise(const Policy& policy, const Call& call) const;
+  static absl::StatusOr<const broker::Asker*> Allow(const Policy& policy, Visit& visit,
+                                                    const callers::Caller& caller);
+
   const Certificates certificates_;
   telemetry::RequestLog& log_;
   telemetry::RpcMetrics& metrics_;
   const Clock& clock_;
-  absl::flat_hash_map<const callers::Caller*, std::unique_ptr<const broker::Asker>> askers_;
+  const std::uint64_t id_;  // tells what a thread keeps of this gate from what it keeps of another
+  std::atomic<std::uint64_t> version_ = 0;
+  Mutex mutex_;
+  std::shared_ptr<const Policy> policy_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tokenbroker::rpc

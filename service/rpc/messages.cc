@@ -154,25 +154,26 @@ absl::StatusOr<oauth::DpopTarget> ToTarget(const v1::DpopTarget& message) {
   return target;
 }
 
+absl::StatusOr<std::optional<grants::GrantState>> ToState(v1::GrantState state) {
+  switch (state) {
+    case v1::GRANT_STATE_UNSPECIFIED:
+      return std::nullopt;
+    case v1::GRANT_STATE_ACTIVE:
+      return grants::GrantState::kActive;
+    case v1::GRANT_STATE_REAUTHORIZATION_REQUIRED:
+      return grants::GrantState::kReauthorizationRequired;
+    case v1::GRANT_STATE_REVOKED:
+      return grants::GrantState::kRevoked;
+    default:
+      return FieldError("state", "is not a GrantState");
+  }
+}
+
 absl::StatusOr<Listing> ToListing(const v1::ListGrantsRequest& request) {
   Listing listing;
   if (!request.client().empty()) listing.filter.client = request.client();
   if (!request.subject().empty()) listing.filter.subject = request.subject();
-  switch (request.state()) {
-    case v1::GRANT_STATE_UNSPECIFIED:
-      break;
-    case v1::GRANT_STATE_ACTIVE:
-      listing.filter.state = grants::GrantState::kActive;
-      break;
-    case v1::GRANT_STATE_REAUTHORIZATION_REQUIRED:
-      listing.filter.state = grants::GrantState::kReauthorizationRequired;
-      break;
-    case v1::GRANT_STATE_REVOKED:
-      listing.filter.state = grants::GrantState::kRevoked;
-      break;
-    default:
-      return FieldError("state", "is not a GrantState");
-  }
+  ASSIGN_OR_RETURN(listing.filter.state, ToState(request.state()));
   if (request.page_size() < 0) return FieldError("page_size", "must not be negative");
   const std::int32_t page_size = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
   listing.page_size = static_cast<std::size_t>(std::min(page_size, kMaxPageSize));

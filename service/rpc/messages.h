@@ -30,6 +30,8 @@ struct Listing {
   grants::GrantFilter filter;
   std::size_t page_size = 0;
 };
+// Nothing for the unspecified one.
+absl::StatusOr<std::optional<grants::GrantState>> ToState(v1::GrantState state);
 absl::StatusOr<Listing> ToListing(const v1::ListGrantsRequest& request);
 
 void FillGrant(const grants::Grant& grant, v1::Grant& message);

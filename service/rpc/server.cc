@@ -67,7 +67,8 @@ Server::Server(std::vector<Service*> services, asio::any_io_executor executor, c
 }
 
 absl::Status Server::Listen(const ServerOptions& options) {
-  ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options.listen, options.tls));
+  ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options.listen, options.identity));
+  identity_ = options.identity;
   if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   grpc::ServerBuilder builder;

@@ -32,7 +32,7 @@ namespace tokenbroker::rpc {
 struct ServerOptions {
   // `host:port` (port 0: a free one) or `unix:/path`. Plaintext only where IsLocalAddress.
   std::string listen = "127.0.0.1:7070";
-  std::optional<ServerTls> tls = std::nullopt;
+  std::shared_ptr<ServerIdentity> identity = nullptr;  // for TLS
   // Completion queues, each with a thread. Nothing: one for each processor.
   std::optional<std::size_t> queues = std::nullopt;
   std::size_t max_request_bytes = std::size_t{1} << 20;
@@ -83,6 +83,7 @@ class Server {
   // Constant after Start.
   std::vector<Service*> services_;
   std::string address_;
+  std::shared_ptr<ServerIdentity> identity_;  // gRPC asks it for as long as it serves
 
   HealthService health_;
   RunningCalls running_;

@@ -22,6 +22,7 @@ enum class Metric {
   kProcessMaxFiles,
   kProcessThreads,
   kProcessStartTime,
+  kConfigReloads,
   // RPCs.
   kRpcs,
   kRpcDuration,
@@ -48,6 +49,11 @@ enum class Metric {
   // Providers.
   kProviderRequests,
   kProviderRequestDuration,
+  kProviderMetadataAge,
+  kProviderKeysAge,
+  kProviderBreakerOpen,
+  kProviderRefusals,
+  kProviderQueued,
   // The store.
   kStoreRequests,
   kStoreRequestDuration,

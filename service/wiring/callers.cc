@@ -69,13 +69,14 @@ absl::StatusOr<std::shared_ptr<callers::IssuerKeys>> KeysOf(const config::v1::Jw
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<callers::Authenticator>> AuthenticatorOf(
-    const config::v1::Config& config, Runtime& runtime, const Clock& clock,
-    const telemetry::Log& log) {
+    const config::v1::Config& config, IssuerKeysByConfig& keys, Runtime& runtime,
+    const Clock& clock, const telemetry::Log& log) {
   std::vector<callers::Caller> made;
   for (const auto& caller : config.callers()) made.push_back(CallerOf(caller));
   ASSIGN_OR_RETURN(auto policy, callers::Policy::Create(std::move(made)));
 
   callers::Authenticator::Options options;
+  IssuerKeysByConfig used;
   for (const auto& issuer : config.jwt_issuers()) {
     callers::JwtIssuer accepted{.issuer = issuer.issuer(), .audience = issuer.audience()};
     for (const std::string& name : issuer.signing_algorithms()) {
@@ -83,9 +84,16 @@ absl::StatusOr<std::unique_ptr<callers::Authenticator>> AuthenticatorOf(
         accepted.algorithms.push_back(*identifier);
       }
     }
-    ASSIGN_OR_RETURN(accepted.keys, KeysOf(issuer, runtime, clock, log));
+    const std::string settings = issuer.SerializeAsString();
+    if (const auto known = keys.find(settings); known != keys.end()) {
+      accepted.keys = known->second;
+    } else {
+      ASSIGN_OR_RETURN(accepted.keys, KeysOf(issuer, runtime, clock, log));
+    }
+    used[settings] = accepted.keys;
     options.issuers.push_back(std::move(accepted));
   }
+  keys = std::move(used);
   if (!config.dev().anonymous_caller().empty()) {
     options.anonymous_caller = config.dev().anonymous_caller();
   }

@@ -94,4 +94,31 @@ void Tell(telemetry::Metrics& metrics, const rpc::Server& server) {
   });
 }
 
+void Tell(telemetry::Metrics& metrics, const ProviderSet& providers, const Clock& clock) {
+  metrics.AddSource([&providers, &clock](Scrape& scrape) {
+    for (const auto& provider : providers.running()) {
+      const provider::ProviderState state = provider->state();
+      const std::string& name = provider->name();
+      const auto age = [&](Metric metric, const provider::DocumentState& document) {
+        if (!document.fetched_at) return;
+        scrape.Set(metric, {name}, absl::ToDoubleSeconds(clock.Now() - *document.fetched_at));
+      };
+      age(Metric::kProviderMetadataAge, state.metadata);
+      age(Metric::kProviderKeysAge, state.keys);
+      int queued = 0;
+      for (const int waiting : state.queued) queued += waiting;
+      scrape.Set(Metric::kProviderQueued, {name}, queued);
+      for (const provider::EndpointState& one : state.endpoints) {
+        const std::string_view endpoint = provider::EndpointName(one.endpoint);
+        scrape.Set(Metric::kProviderBreakerOpen, {name, endpoint},
+                   one.breaker == provider::BreakerState::kClosed ? 0 : 1);
+        scrape.Set(Metric::kProviderRefusals, {name, endpoint, "breaker"},
+                   AsNumber(one.refused_by_breaker));
+        scrape.Set(Metric::kProviderRefusals, {name, endpoint, "limit"},
+                   AsNumber(one.refused_by_limit));
+      }
+    }
+  });
+}
+
 }  // namespace tokenbroker::wiring

@@ -1,12 +1,14 @@
 // What the parts of the broker tell when /metrics is read: one place for all of them.
 #pragma once
 
+#include "base/clock.h"
 #include "broker/broker.h"
 #include "broker/scheduler.h"
 #include "broker/token_cache.h"
 #include "rpc/server.h"
 #include "telemetry/metrics.h"
 #include "telemetry/rpc_metrics.h"
+#include "wiring/provider_set.h"
 
 namespace tokenbroker::wiring {
 
@@ -21,5 +23,6 @@ void Tell(telemetry::Metrics& metrics, const broker::TokenCache& cache);
 void Tell(telemetry::Metrics& metrics, const broker::Broker& broker);
 void Tell(telemetry::Metrics& metrics, const broker::Scheduler& scheduler);
 void Tell(telemetry::Metrics& metrics, const rpc::Server& server);
+void Tell(telemetry::Metrics& metrics, const ProviderSet& providers, const Clock& clock);
 
 }  // namespace tokenbroker::wiring

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <string>
 #include <thread>
@@ -15,10 +14,8 @@
 #include "base/status_macros.h"
 #include "broker/broker.h"
 #include "config/durations.h"
-#include "net/curl_http_client.h"
 #include "net/runtime.h"
-#include "provider/http_provider.h"
-#include "provider/measured_http_client.h"
+#include "rpc/admin_service.h"
 #include "rpc/gate.h"
 #include "rpc/grpc_log.h"
 #include "rpc/server.h"
@@ -27,12 +24,15 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics_listener.h"
 #include "telemetry/request_log.h"
+#include "wiring/admin.h"
 #include "wiring/callers.h"
 #include "wiring/clients.h"
 #include "wiring/metrics.h"
-#include "wiring/provider_options.h"
+#include "wiring/provider_set.h"
 #include "wiring/readiness.h"
+#include "wiring/reload.h"
 #include "wiring/scheduling.h"
+#include "wiring/server_options.h"
 #include "wiring/stores.h"
 
 namespace tokenbroker::wiring {
@@ -63,43 +63,6 @@ telemetry::Format FormatOf(const config::v1::Log& log) {
                                                      : telemetry::Format::kJson;
 }
 
-std::optional<rpc::ServerTls> TlsOf(const config::v1::Server& server) {
-  if (!server.has_tls()) return std::nullopt;
-  const config::v1::ServerTls& tls = server.tls();
-  rpc::ServerTls made{.certificate_file = tls.certificate_file(),
-                      .private_key_file = tls.private_key_file()};
-  if (!tls.client_ca_file().empty()) made.client_ca_file = tls.client_ca_file();
-  switch (tls.client_certificates()) {
-    case config::v1::CLIENT_CERTIFICATES_REQUIRED:
-      made.client_certificates = rpc::ClientCertificates::kRequired;
-      break;
-    case config::v1::CLIENT_CERTIFICATES_OPTIONAL:
-      made.client_certificates = rpc::ClientCertificates::kOptional;
-      break;
-    default:
-      made.client_certificates = rpc::ClientCertificates::kNone;
-  }
-  return made;
-}
-
-rpc::ServerOptions ServerOptionsOf(const config::v1::Server& server) {
-  rpc::ServerOptions options{.listen = server.listen(),
-                             .tls = TlsOf(server),
-                             .max_request_bytes = server.limits().max_request_bytes(),
-                             .max_metadata_bytes = server.limits().max_metadata_bytes(),
-                             .running = {.max_calls = server.limits().max_concurrent_rpcs(),
-                                         .max_streams = server.limits().max_concurrent_streams()},
-                             .reflection = server.reflection()};
-  if (server.has_completion_queues()) options.queues = server.completion_queues();
-  return options;
-}
-
-rpc::Gate::Certificates CertificatesOf(const rpc::ServerOptions& options) {
-  const bool shown =
-      options.tls && options.tls->client_certificates != rpc::ClientCertificates::kNone;
-  return shown ? rpc::Gate::Certificates::kLookedAt : rpc::Gate::Certificates::kNone;
-}
-
 // Names the holder of leases: the host for people, random bytes for uniqueness.
 std::string ReplicaName() {
   char host[256] = {};
@@ -111,8 +74,9 @@ std::string ReplicaName() {
 
 // In the order of construction; what stands above outlives what stands below.
 struct Process::Parts {
-  Parts(config::LoadedConfig loaded_config, telemetry::LineSink& sink, const Clock& clock)
+  Parts(config::LoadedConfig loaded_config, telemetry::LineSink& sink, const Clock& used_clock)
       : loaded(std::move(loaded_config)),
+        clock(used_clock),
         log(sink, clock, LevelOf(loaded.config.telemetry().log()),
             FormatOf(loaded.config.telemetry().log())),
         grpc_log(log),
@@ -123,6 +87,7 @@ struct Process::Parts {
         changes(cache) {}
 
   const config::LoadedConfig loaded;
+  const Clock& clock;
   const telemetry::Log log;
   const rpc::GrpcLog grpc_log;
   telemetry::RequestLog request_log;
@@ -133,17 +98,19 @@ struct Process::Parts {
   broker::GrantChanges changes;
   std::optional<grants::KeyRing> key_ring;
   Store store;
-  std::vector<std::unique_ptr<HttpClient>> http_clients;
-  Providers providers;
+  std::optional<ProviderSet> providers;
   std::unique_ptr<grants::AnswerSpool> spool;
   std::unique_ptr<broker::Clients> clients;
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<broker::Reaper> reaper;
   std::unique_ptr<broker::Scheduler> scheduler;
   std::unique_ptr<broker::Reconciler> reconciler;
-  std::unique_ptr<callers::Authenticator> authenticator;
+  IssuerKeysByConfig issuer_keys;
   std::unique_ptr<rpc::Gate> gate;
+  std::shared_ptr<rpc::ServerIdentity> identity;  // null without TLS
+  std::shared_ptr<Reload> reload;
   std::unique_ptr<rpc::TokenBrokerService> service;
+  std::unique_ptr<rpc::AdminService> admin_service;
   std::unique_ptr<rpc::Server> server;
   std::unique_ptr<telemetry::MetricsListener> metrics_listener;  // last: it asks all the others
   bool stopped = false;
@@ -154,7 +121,7 @@ Process::Process(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Process::~Process() { Stop(); }
 
 absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig config,
-                                                        telemetry::LineSink& sink,
+                                                        std::string file, telemetry::LineSink& sink,
                                                         const Clock& clock) {
   auto process = std::unique_ptr<Process>(
       new Process(std::make_unique<Parts>(std::move(config), sink, clock)));
@@ -166,18 +133,13 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
   parts.store.grants = std::make_shared<storage::MeasuredGrantStore>(std::move(parts.store.grants),
                                                                      *parts.metrics, clock);
   parts.store.grants->Observe(&parts.changes);
-  for (const auto& provider : settings.providers()) {
-    ASSIGN_OR_RETURN(auto http,
-                     CurlHttpClient::Create(parts.runtime, clock, HttpOptionsOf(provider)));
-    parts.http_clients.push_back(std::move(http));
-    parts.http_clients.push_back(std::make_unique<provider::MeasuredHttpClient>(
-        *parts.http_clients.back(), provider.name(), *parts.metrics, clock));
-    parts.providers[provider.name()] = std::make_shared<provider::HttpProvider>(
-        parts.runtime, *parts.http_clients.back(), clock, parts.log,
-        ProviderOptionsOf(provider, parts.store.limits.get()));
-  }
+  parts.providers.emplace(parts.runtime, clock, parts.log, *parts.metrics,
+                          parts.store.limits.get());
+  ASSIGN_OR_RETURN(ProviderSet::Set providers, parts.providers->Make(settings));
   ASSIGN_OR_RETURN(parts.spool, SpoolOf(parts.loaded, *parts.key_ring, parts.log));
-  parts.clients = std::make_unique<broker::Clients>(ClientsOf(parts.loaded, parts.providers));
+  parts.clients = std::make_unique<broker::Clients>(
+      ClientsOf(parts.loaded, ProviderSet::ProvidersOf(providers)));
+  parts.providers->Adopt(std::move(providers));
   const std::size_t max_pending =
       settings.server().limits().max_pending_authorizations_per_caller();
   parts.broker = std::make_unique<broker::Broker>(
@@ -201,23 +163,44 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
       ReconcilerOptionsOf(settings.refresh()));
   parts.broker->ReplaySpool();
 
-  const rpc::ServerOptions server_options = ServerOptionsOf(settings.server());
-  ASSIGN_OR_RETURN(parts.authenticator, AuthenticatorOf(settings, parts.runtime, clock, parts.log));
-  parts.gate = std::make_unique<rpc::Gate>(*parts.authenticator, CertificatesOf(server_options),
-                                           parts.request_log, parts.rpc_metrics, clock);
+  if (const auto tls = TlsOf(settings.server())) {
+    ASSIGN_OR_RETURN(rpc::ServerIdentity::Pem pem, rpc::ServerIdentity::Read(*tls));
+    parts.identity =
+        std::make_shared<rpc::ServerIdentity>(std::move(pem), tls->client_certificates);
+  }
+  ASSIGN_OR_RETURN(std::shared_ptr<callers::Authenticator> authenticator,
+                   AuthenticatorOf(settings, parts.issuer_keys, parts.runtime, clock, parts.log));
+  parts.gate =
+      std::make_unique<rpc::Gate>(std::move(authenticator), CertificatesOf(settings.server()),
+                                  parts.request_log, parts.rpc_metrics, clock);
+  parts.reload = std::make_shared<Reload>(std::move(file), parts.loaded,
+                                          ReloadParts{.runtime = parts.runtime,
+                                                      .clock = clock,
+                                                      .log = parts.log,
+                                                      .metrics = *parts.metrics,
+                                                      .key_ring = *parts.key_ring,
+                                                      .providers = *parts.providers,
+                                                      .clients = *parts.clients,
+                                                      .cache = parts.cache,
+                                                      .issuer_keys = parts.issuer_keys,
+                                                      .gate = *parts.gate,
+                                                      .identity = parts.identity.get()});
   parts.service = std::make_unique<rpc::TokenBrokerService>(*parts.broker, *parts.gate);
-  ASSIGN_OR_RETURN(parts.server, rpc::Server::Start(server_options, {parts.service.get()},
-                                                    parts.runtime.executor(), clock));
+  parts.admin_service = std::make_unique<rpc::AdminService>(
+      parts.broker->administration(),
+      AdminSourcesOf(*parts.scheduler, *parts.broker, *parts.store.grants, *parts.providers,
+                     *parts.reload, clock),
+      *parts.gate);
+  ASSIGN_OR_RETURN(parts.server,
+                   rpc::Server::Start(ServerOptionsOf(settings.server(), parts.identity),
+                                      {parts.service.get(), parts.admin_service.get()},
+                                      parts.runtime.executor(), clock));
 
   RETURN_IF_ERROR(process->ServeMetrics());
 
   rpc::HealthService& health = parts.server->health();
   auto readiness = std::make_shared<Readiness>(
-      *parts.broker, parts.log,
-      [&health, name = parts.service->name()](bool serving) {
-        health.Set("", serving);
-        health.Set(name, serving);
-      },
+      *parts.broker, parts.log, [&health](bool serving) { health.SetAll(serving); },
       kReadinessInterval);
   parts.runtime.Spawn(Readiness::Watch(std::move(readiness)));
   if (settings.refresh().scheduler().enabled()) {
@@ -225,6 +208,10 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
     parts.reconciler->Start();
   }
   parts.runtime.Spawn(parts.broker->WorkOffRevocations());
+  const absl::Duration watch_interval = config::ToDuration(settings.server().watch_interval());
+  if (watch_interval > absl::ZeroDuration()) {
+    parts.runtime.Spawn(Reload::Watch(parts.reload, watch_interval));
+  }
   parts.log.Write(telemetry::Level::kInfo, "listening", {{"address", parts.server->address()}});
   return process;
 }
@@ -239,12 +226,15 @@ absl::Status Process::ServeMetrics() {
   Tell(*parts.metrics, *parts.broker);
   Tell(*parts.metrics, *parts.scheduler);
   Tell(*parts.metrics, *parts.server);
+  Tell(*parts.metrics, *parts.providers, parts.clock);
   ASSIGN_OR_RETURN(parts.metrics_listener,
                    telemetry::MetricsListener::Start(settings.metrics().listen(), parts.metrics));
   parts.log.Write(telemetry::Level::kInfo, "serving metrics",
                   {{"address", parts.metrics_listener->address()}});
   return absl::OkStatus();
 }
+
+void Process::ReloadConfig() { (void)parts_->reload->Run(); }
 
 void Process::Stop() {
   if (std::exchange(parts_->stopped, true)) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
@@ -13,15 +14,19 @@ namespace tokenbroker::wiring {
 // Runs from Start until Stop or destruction. Not thread-safe: for main alone.
 class Process {
  public:
-  // Builds the parts and serves. Neither the store nor a provider need be reachable: health says
+  // Builds the parts and serves. `file` is where the configuration came from and is read again;
+  // empty for the embedded one. Neither the store nor a provider need be reachable: health says
   // when the store is. Borrows `sink` and `clock`. Errors: INVALID_ARGUMENT with a message for
   // people (a certificate that cannot be read, an address that is taken).
   static absl::StatusOr<std::unique_ptr<Process>> Start(config::LoadedConfig config,
-                                                        telemetry::LineSink& sink,
+                                                        std::string file, telemetry::LineSink& sink,
                                                         const Clock& clock);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
+
+  // Reads the configuration again; see Reload. What is wrong with it goes to the log.
+  void ReloadConfig();
 
   // Takes no new RPC, lets the running ones and the refreshes finish within server.drain_grace, and
   // returns when all is quiet. Once.

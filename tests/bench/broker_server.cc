@@ -103,11 +103,12 @@ void ServeBroker(CallerProof proof, std::size_t queues, const Ready& ready) {
   if (!created.ok()) std::abort();
 
   const auto key = testing::SigningKey::Generate(jose::Algorithm::kES256, "1");
-  const auto authenticator = MakeAuthenticator(proof, key, clock);
+  const std::shared_ptr<callers::Authenticator> authenticator =
+      MakeAuthenticator(proof, key, clock);
   telemetry::DescriptorSink sink(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   telemetry::RequestLog log(sink, {});
   telemetry::RpcMetrics metrics({"GetAccessToken"});
-  rpc::Gate gate(*authenticator, rpc::Gate::Certificates::kNone, log, metrics, clock);
+  rpc::Gate gate(authenticator, rpc::Gate::Certificates::kNone, log, metrics, clock);
   rpc::TokenBrokerService service(use_cases, gate);
   const auto server = Require(rpc::Server::Start({.listen = "127.0.0.1:0", .queues = queues},
                                                  {&service}, runtime.executor(), clock));

@@ -86,6 +86,24 @@ export function connect(address, { credentials = grpc.credentials.createInsecure
   return rpc;
 }
 
+const { Admin } = load('tokenbroker/admin/v1/admin.proto').tokenbroker.admin.v1;
+
+// The same for the RPCs of operators.
+export function connectAdmin(address, { metadata = {} } = {}) {
+  const stub = new Admin(address, grpc.credentials.createInsecure());
+  const rpc = { close: () => stub.close() };
+  for (const method of Object.values(Admin.service)) {
+    const name = method.path.split('/').pop();
+    rpc[name] = (request = {}) => new Promise((resolve, reject) => {
+      const sent = new grpc.Metadata();
+      for (const [key, value] of Object.entries(metadata)) sent.set(key, value);
+      stub[name](request, sent, { deadline: Date.now() + 20000 }, (error, answer) =>
+        (error ? reject(new RpcFailure(name, error)) : resolve(answer)));
+    });
+  }
+  return rpc;
+}
+
 // What a WatchAccessToken stream brings.
 export class WatchedTokens {
   #waiting = new Set();

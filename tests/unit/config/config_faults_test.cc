@@ -95,7 +95,7 @@ std::vector<Case> ShapeCases() {
        "b.yaml:2:1: refresh: is given twice; keep one of them"},
       {"ListForMapping", "server: [a]",
        "b.yaml:1:9: server: must be a mapping with fields out of: listen, tls, completion_queues, "
-       "worker_threads, limits, drain_grace, reflection"},
+       "worker_threads, limits, drain_grace, reflection, watch_interval"},
       {"MappingForList", "providers: {name: a}",
        "b.yaml:1:12: providers: must be a list: [...], or lines that begin with \"- \""},
       {"ListForText", With("client_id: abc", "client_id: [abc]"),

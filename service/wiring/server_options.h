@@ -1,0 +1,23 @@
+// From the server's part of the configuration to what the gRPC server takes.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "rpc/gate.h"
+#include "rpc/server.h"
+#include "rpc/server_identity.h"
+#include "tokenbroker/config/v1/config.pb.h"
+
+namespace tokenbroker::wiring {
+
+// Nothing without server.tls.
+std::optional<rpc::ServerTls> TlsOf(const config::v1::Server& server);
+
+// `identity` is null without server.tls.
+rpc::ServerOptions ServerOptionsOf(const config::v1::Server& server,
+                                   std::shared_ptr<rpc::ServerIdentity> identity);
+
+rpc::Gate::Certificates CertificatesOf(const config::v1::Server& server);
+
+}  // namespace tokenbroker::wiring
