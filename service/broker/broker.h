@@ -86,6 +86,8 @@ class Broker final : public UseCases {
 
   // Puts answers of providers that the store has not taken on disk: for the end of the process.
   void SpoolAnswers() { refresh_.SpoolAnswers(); }
+  // Gives up the leases of refreshes that have no answer: for the end of the process.
+  asio::awaitable<void> HandLeasesBack() { return refresh_.HandLeasesBack(); }
 
  private:
   const Clients& clients_;

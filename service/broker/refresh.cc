@@ -44,6 +44,7 @@ struct Refresh::Shared {
                 .changes = changes,
                 .answers = answers,
                 .harmless = harmless,
+                .leases = leases,
                 .revocations = std::move(revocations)},
         replica(std::move(name)),
         replay(spool, turns) {}
@@ -51,6 +52,7 @@ struct Refresh::Shared {
   GrantTurns turns;
   HeldAnswers answers;
   HarmlessIntents harmless{kMostFailures};
+  HeldLeases leases;
   const RefreshContext context;
   const std::string replica;
   SpoolReplay replay;
@@ -166,5 +168,12 @@ int Refresh::in_flight() const { return shared_->in_flight.load(); }
 void Refresh::ReplaySpool() { shared_->replay.Begin(shared_->context, shared_->replica, shared_); }
 
 void Refresh::SpoolAnswers() { shared_->answers.SpoolAll(); }
+
+asio::awaitable<void> Refresh::HandLeasesBack() {
+  const std::shared_ptr<Shared> shared = shared_;
+  for (grants::Lease& lease : shared->leases.TakeAll()) {
+    (void)co_await shared->context.store.ReleaseLease(std::move(lease));
+  }
+}
 
 }  // namespace tokenbroker::broker

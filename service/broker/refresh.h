@@ -73,6 +73,11 @@ class Refresh {
   // Puts what the store has not taken on disk: for the end of the process. Blocks.
   void SpoolAnswers();
 
+  // Gives the leases of refreshes back that have no answer yet, so that no other replica waits for
+  // them to run out: for the end of the process. What was sent under one is an open intent, as
+  // after a crash. Whoever has an answer keeps the lease. Suspends: a round trip for each.
+  asio::awaitable<void> HandLeasesBack();
+
   // How many have ended so: no reason means OK.
   std::uint64_t ended(std::optional<Reason> reason) const;
 

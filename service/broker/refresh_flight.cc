@@ -114,6 +114,7 @@ bool WasOvertaken(const absl::Status& status) {
 StatusTask Exchange(Flight& flight) {
   const LeaseRenewal renewal(flight.context.runtime, flight.context.clock, flight.context.store,
                              flight.lease, flight.client->refresh.lease, flight.leased_at);
+  std::unique_ptr<HeldLeases::Held> held = flight.context.leases.Hold(flight.lease);
   auto dpop_key = Load(flight.grant.dpop_key);
   absl::Status intended = dpop_key.status();
   // The turn at the provider comes before the intent: a grant that waits, or is told to come back,
@@ -125,6 +126,7 @@ StatusTask Exchange(Flight& flight) {
     if (admitted.ok()) permit = *std::move(admitted);
   }
   if (intended.ok()) intended = co_await WriteIntent(flight, renewal);
+  if (intended.ok() && held->is_handed_back()) intended = Error(Reason::kShuttingDown);
   if (!intended.ok()) {
     (void)co_await Release(flight);
     co_return intended;
@@ -136,8 +138,11 @@ StatusTask Exchange(Flight& flight) {
     auto again = co_await Admit(flight);
     intended = again.status();
     if (intended.ok()) intended = co_await WriteIntent(flight, renewal);
+    if (intended.ok() && held->is_handed_back()) intended = Error(Reason::kShuttingDown);
     if (intended.ok()) answer = co_await Present(flight, *dpop_key, *std::move(again));
   }
+  // What was answered is stored under the lease: nobody else may have it meanwhile.
+  held.reset();
   if (answer.tokens.ok()) co_return co_await UseAnswer(flight, *std::move(answer.tokens));
   if (!answer.rotated) co_return co_await AfterFailure(flight, answer.tokens.status());
   co_return co_await UseOnlyRefreshToken(flight, *std::move(answer.rotated),

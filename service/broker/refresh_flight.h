@@ -11,6 +11,7 @@
 #include "broker/grant_turns.h"
 #include "broker/harmless_intents.h"
 #include "broker/held_answers.h"
+#include "broker/held_leases.h"
 #include "broker/revocation_queue.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
@@ -30,6 +31,7 @@ struct RefreshContext {
   GrantChanges& changes;
   HeldAnswers& answers;
   HarmlessIntents& harmless;
+  HeldLeases& leases;
   RevocationQueue revocations;
 };
 

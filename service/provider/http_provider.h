@@ -81,6 +81,8 @@ class HttpProvider final : public Provider {
   const ProviderRules& rules() const override { return options_.rules; }
 
   Task<std::shared_ptr<const oauth::ProviderMetadata>> Metadata(absl::Time deadline) override;
+  // Fetches the metadata ahead of the first use; see MetadataSource::Prefetch.
+  asio::awaitable<void> Prefetch() { return metadata_->Prefetch(); }
   Task<jose::Jwt> VerifySignature(const TokenProtection& protection, TokenKind kind, Secret token,
                                   absl::Time deadline) override;
   Task<jose::Jwt> VerifyAuthorizationResponse(Secret response, jose::Algorithm algorithm,

@@ -75,6 +75,20 @@ Task<MetadataSource::Pointer> MetadataSource::Fetch(std::shared_ptr<MetadataSour
   co_return self->Keep(Parse(response, self->options_));
 }
 
+asio::awaitable<void> MetadataSource::Prefetch() { return PrefetchFor(shared_from_this()); }
+
+asio::awaitable<void> MetadataSource::PrefetchFor(std::shared_ptr<MetadataSource> self) {
+  if (self->Look().document) co_return;
+  const absl::StatusOr<HttpResponse> response =
+      co_await self->fetcher_.Fetch(oauth::DiscoveryUrl(self->options_.issuer));
+  auto fetched = Parse(response, self->options_);
+  if (!fetched.ok()) co_return;
+  auto document = std::make_shared<const oauth::ProviderMetadata>(*std::move(fetched));
+  const MutexLock lock(self->mutex_);
+  if (self->cached_.last() != nullptr) co_return;  // the first use was faster
+  self->cached_.Keep(std::move(document), self->options_.lifetime, self->clock_.Now());
+}
+
 CachedDocument<oauth::ProviderMetadata>::View MetadataSource::Look() const {
   MutexLock lock(mutex_);
   return cached_.Look(clock_.Now());

@@ -54,6 +54,10 @@ class MetadataSource : public std::enable_shared_from_this<MetadataSource> {
   // Suspends: up to one fetch, shared by all who wait. Cancellation: safe.
   Task<Pointer> Get(absl::Time deadline);
 
+  // Fetches ahead of the first use, so that it need not wait. A failure is forgotten: the first use
+  // asks again. Suspends: one fetch, unless there is a document.
+  asio::awaitable<void> Prefetch();
+
   DocumentState state() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -62,6 +66,7 @@ class MetadataSource : public std::enable_shared_from_this<MetadataSource> {
 
   static Task<Pointer> GetFrom(std::shared_ptr<MetadataSource> self, absl::Time deadline);
   static Task<Pointer> Fetch(std::shared_ptr<MetadataSource> self);
+  static asio::awaitable<void> PrefetchFor(std::shared_ptr<MetadataSource> self);
 
   CachedDocument<oauth::ProviderMetadata>::View Look() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Pointer> Keep(absl::StatusOr<oauth::ProviderMetadata> fetched)

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "base/random.h"
 #include "base/status_macros.h"
 #include "broker/broker.h"
@@ -39,6 +40,8 @@ namespace tokenbroker::wiring {
 namespace {
 
 constexpr absl::Duration kReadinessInterval = absl::Seconds(1);
+// Where the store does not answer, leases run out by themselves.
+constexpr absl::Duration kHandBackPatience = absl::Seconds(2);
 
 int WorkerThreads(const config::v1::Server& server) {
   if (server.has_worker_threads()) return static_cast<int>(server.worker_threads());
@@ -68,6 +71,11 @@ std::string ReplicaName() {
   char host[256] = {};
   gethostname(host, sizeof host - 1);
   return absl::StrCat(host, "-", RandomToken(6));
+}
+
+asio::awaitable<void> HandBack(broker::Broker& broker, std::shared_ptr<absl::Notification> done) {
+  co_await broker.HandLeasesBack();
+  done->Notify();
 }
 
 }  // namespace
@@ -202,6 +210,9 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
   auto readiness = std::make_shared<Readiness>(
       *parts.broker, parts.log, [&health](bool serving) { health.SetAll(serving); },
       kReadinessInterval);
+  for (const auto& provider : parts.providers->running()) {
+    Readiness::Prepare(readiness, parts.runtime, provider);
+  }
   parts.runtime.Spawn(Readiness::Watch(std::move(readiness)));
   if (settings.refresh().scheduler().enabled()) {
     parts.scheduler->Start();
@@ -254,6 +265,11 @@ void Process::Stop() {
   }
   // What is in hand still goes to disk: the next process stores it.
   if (parts_->broker) parts_->broker->SpoolAnswers();
+  if (parts_->broker) {
+    const auto done = std::make_shared<absl::Notification>();
+    parts_->runtime.Spawn(HandBack(*parts_->broker, done));
+    done->WaitForNotificationWithTimeout(kHandBackPatience);
+  }
   parts_->runtime.Stop();
   parts_->log.Write(telemetry::Level::kInfo, "stopped");
 }

@@ -54,8 +54,8 @@ void ProviderSet::Adopt(Set set) {
   running_ = std::move(set);
 }
 
-std::vector<std::shared_ptr<const provider::HttpProvider>> ProviderSet::running() const {
-  std::vector<std::shared_ptr<const provider::HttpProvider>> providers;
+std::vector<std::shared_ptr<provider::HttpProvider>> ProviderSet::running() const {
+  std::vector<std::shared_ptr<provider::HttpProvider>> providers;
   const MutexLock lock(mutex_);
   for (const auto& [name, one] : running_) providers.emplace_back(one, one->provider.get());
   return providers;

@@ -47,8 +47,7 @@ class ProviderSet {
   void Adopt(Set set) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Those that run, by name.
-  std::vector<std::shared_ptr<const provider::HttpProvider>> running() const
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  std::vector<std::shared_ptr<provider::HttpProvider>> running() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // As clients take them.
   static Providers ProvidersOf(const Set& set);

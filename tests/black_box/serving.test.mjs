@@ -71,7 +71,7 @@ describe('serving', () => {
   });
 
   it('is healthy', async () => {
-    assert.equal(await raw.health(), SERVING);
+    await eventually(async () => (await raw.health()) === SERVING, 'ready');
     assert.equal(await raw.health('tokenbroker.v1.TokenBroker'), SERVING);
     await assert.rejects(raw.health('nobody'), { code: grpc.status.NOT_FOUND });
   });

@@ -1,17 +1,20 @@
-// A redis-server of the test's own: free port, own folder, nothing written to disk.
+// A redis-server of the test's own: free port, own folder, nothing written to disk. It begins with `snapshot`, what
+// another's snapshot() returned, where one is given.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { accepts, Child, freePort, scratchFolder } from './child.mjs';
 
 export class Redis {
-  static async start({ port } = {}) {
+  static async start({ port, snapshot } = {}) {
     const redis = new Redis();
+    const folder = scratchFolder();
+    if (snapshot) writeFileSync(join(folder, 'dump.rdb'), snapshot, 'latin1');
     redis.port = port ?? (await freePort());
     redis.child = new Child('redis-server', [
       '--port', String(redis.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
-      '--dir', scratchFolder(), '--daemonize', 'no', '--rdbcompression', 'no',
+      '--dir', folder, '--daemonize', 'no', '--rdbcompression', 'no',
     ]);
     await redis.child.until(() => accepts(redis.port), 'redis-server accepts connections');
     return redis;

@@ -27,6 +27,11 @@ auto HasTokenEndpoint(std::string_view url) {
   return IsOkAndHolds(Pointee(Field(&oauth::ProviderMetadata::token_endpoint, std::string(url))));
 }
 
+asio::awaitable<bool> Whole(asio::awaitable<void> task) {
+  co_await std::move(task);
+  co_return true;
+}
+
 class MetadataSourceTest : public ProviderFixture {
  protected:
   static MetadataSourceOptions Options() {
@@ -41,6 +46,7 @@ class MetadataSourceTest : public ProviderFixture {
   void Enqueue(int status, const Json& document) {
     http_.Enqueue(kDiscoveryUrl, JsonResponse(status, document.dump()));
   }
+  void Prefetch(MetadataSource& source) { RunBlocking(runtime_, Whole(source.Prefetch())); }
   void FailFromNowOn() {
     http_.AnswerWith(kDiscoveryUrl, [](const auto&) { return JsonResponse(404, ""); });
   }
@@ -70,6 +76,25 @@ TEST_F(MetadataSourceTest, AsksAgainWhenTheAnswerIsOld) {
   ASSERT_OK(Get(*source));
   clock_.Advance(absl::Minutes(61));
   EXPECT_THAT(Get(*source), HasTokenEndpoint("https://op.example/v2/token"));
+}
+
+TEST_F(MetadataSourceTest, FetchesAheadOfTheFirstUse) {
+  Enqueue(200, DiscoveryDocument());
+  const auto source = Source();
+  Prefetch(*source);
+  EXPECT_THAT(http_.requests(), SizeIs(1));
+  EXPECT_THAT(Get(*source), HasTokenEndpoint(kTokenUrl));
+  Prefetch(*source);
+  EXPECT_THAT(http_.requests(), SizeIs(1));
+}
+
+TEST_F(MetadataSourceTest, ForgetsThatFetchingAheadFailed) {
+  Enqueue(404, Json::object());
+  Enqueue(200, DiscoveryDocument());
+  const auto source = Source();
+  Prefetch(*source);
+  EXPECT_FALSE(source->state().failing_until.has_value());
+  EXPECT_THAT(Get(*source), HasTokenEndpoint(kTokenUrl));
 }
 
 // `disc-issuer-path`
