@@ -14,7 +14,7 @@ absl::StatusOr<std::vector<jose::Algorithm>> SigningAlgorithms(
     for (const std::string& name : published) {
       if (const auto algorithm = jose::ParseAlgorithm(name)) algorithms.push_back(*algorithm);
     }
-    if (published.empty()) algorithms = {jose::Algorithm::kRS256};
+    if (published.empty()) algorithms.push_back(jose::Algorithm::kRS256);
   }
   std::erase_if(algorithms, jose::IsHmac);
   if (algorithms.empty()) {
