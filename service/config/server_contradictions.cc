@@ -84,6 +84,16 @@ void CheckRedis(const v1::RedisStore& redis, Faults& faults) {
   CheckReplication(redis, faults);
 }
 
+void CheckHealth(const v1::Server& server, Faults& faults) {
+  if (!server.has_health() || faults.Has("server.health.listen")) return;
+  const auto health = ParseAddress(server.health().listen());
+  if (health && health->port == 0 && health->unix_path.empty()) return;
+  if (server.health().listen() == server.listen()) {
+    faults.Add("server.health.listen",
+               "is the address of server.listen, which serves health too; choose another one");
+  }
+}
+
 }  // namespace
 
 bool IsLocal(const std::string& listen) {
@@ -113,6 +123,7 @@ void CheckServer(const v1::Config& config, Faults& faults) {
                "is reachable from other machines, and tokens would cross the network in plaintext; "
                "add server.tls, or listen on 127.0.0.1 or a unix: socket");
   }
+  CheckHealth(server, faults);
 }
 
 void CheckTelemetry(const v1::Config& config, Faults& faults) {

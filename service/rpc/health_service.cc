@@ -31,14 +31,22 @@ class HealthService::Registration {
 
 void HealthService::Set(std::string_view service, bool serving) {
   absl::MutexLock lock(&mutex_);
-  states_.insert_or_assign(std::string(service), StatusOf(serving));
+  states_.insert_or_assign(std::string(service), StatusOf(serving && !is_shut_down_));
   WakeWatchers();
 }
 
 void HealthService::SetAll(bool serving) {
   absl::MutexLock lock(&mutex_);
-  for (auto& [service, status] : states_) status = StatusOf(serving);
+  for (auto& [service, status] : states_) status = StatusOf(serving && !is_shut_down_);
   WakeWatchers();
+}
+
+void HealthService::Shutdown() {
+  {
+    absl::MutexLock lock(&mutex_);
+    is_shut_down_ = true;
+  }
+  SetAll(false);
 }
 
 void HealthService::WakeWatchers() {
@@ -46,6 +54,7 @@ void HealthService::WakeWatchers() {
 }
 
 std::optional<HealthService::Status> HealthService::Find(std::string_view service) const {
+  if (service == kLiveness) return StatusOf(true);
   absl::MutexLock lock(&mutex_);
   const auto found = states_.find(service);
   if (found == states_.end()) return std::nullopt;
@@ -73,6 +82,7 @@ std::vector<std::unique_ptr<Method>> HealthService::MakeMethods(RunningCalls& ru
   methods.push_back(MakeUnary(
       generated_, &Generated::RequestCheck,
       [this](Call&, const Request& request, Response& response) -> Answer {
+        if (request.service() == kLiveness) return Live(response);
         const auto status = Find(request.service());
         if (!status) return grpc::Status(grpc::StatusCode::NOT_FOUND, "There is no such service.");
         response.set_status(*status);
@@ -86,6 +96,11 @@ std::vector<std::unique_ptr<Method>> HealthService::MakeMethods(RunningCalls& ru
       },
       running));
   return methods;
+}
+
+asio::awaitable<grpc::Status> HealthService::Live(Response& response) {
+  response.set_status(StatusOf(true));
+  co_return grpc::Status::OK;
 }
 
 asio::awaitable<grpc::Status> HealthService::Watch(const Request& request,

@@ -10,6 +10,9 @@
 #include "base/status_macros.h"
 #include "grpc/support/time.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/impl/server_builder_option.h"
+#include "grpcpp/impl/server_builder_plugin.h"
+#include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 #include "rpc/unserved_methods.h"
 
@@ -28,6 +31,17 @@ std::string WithPort(std::string_view address, int port) {
   return absl::StrCat(std::string(address.substr(0, address.rfind(':'))), ":", port);
 }
 
+// gRPC's reflection library puts itself into every server of a process that it is linked into.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins, [](const auto& plugin) {
+      return dynamic_cast<grpc::reflection::ProtoServerReflectionPlugin*>(plugin.get()) != nullptr;
+    });
+  }
+};
+
 void Configure(grpc::ServerBuilder& builder, const ServerOptions& options) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
@@ -44,6 +58,11 @@ void Configure(grpc::ServerBuilder& builder, const ServerOptions& options) {
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 1);
+  if (options.reflection) {
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();  // keeps the library linked
+  } else {
+    builder.SetOption(std::make_unique<WithoutReflection>());
+  }
 }
 
 }  // namespace
@@ -67,9 +86,11 @@ Server::Server(std::vector<Service*> services, asio::any_io_executor executor, c
 }
 
 absl::Status Server::Listen(const ServerOptions& options) {
-  ASSIGN_OR_RETURN(const auto credentials, MakeServerCredentials(options.listen, options.identity));
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+  if (!options.public_plaintext) {
+    ASSIGN_OR_RETURN(credentials, MakeServerCredentials(options.listen, options.identity));
+  }
   identity_ = options.identity;
-  if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   grpc::ServerBuilder builder;
   Configure(builder, options);
@@ -112,7 +133,7 @@ Server::~Server() { Shutdown(absl::ZeroDuration()); }
 
 void Server::Shutdown(absl::Duration grace) {
   if (stopped_) return;
-  health_.SetAll(false);
+  health_.Shutdown();
   running_.Drain();
   if (server_) {
     server_->Shutdown(gpr_time_from_millis(absl::ToInt64Milliseconds(grace), GPR_TIMESPAN));

@@ -30,9 +30,12 @@
 namespace tokenbroker::rpc {
 
 struct ServerOptions {
-  // `host:port` (port 0: a free one) or `unix:/path`. Plaintext only where IsLocalAddress.
+  // `host:port` (port 0: a free one) or `unix:/path`. Plaintext only where IsLocalAddress, or with
+  // `public_plaintext`.
   std::string listen = "127.0.0.1:7070";
   std::shared_ptr<ServerIdentity> identity = nullptr;  // for TLS
+  // Plaintext anywhere: only for what is no secret.
+  bool public_plaintext = false;
   // Completion queues, each with a thread. Nothing: one for each processor.
   std::optional<std::size_t> queues = std::nullopt;
   std::size_t max_request_bytes = std::size_t{1} << 20;

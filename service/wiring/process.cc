@@ -120,6 +120,7 @@ struct Process::Parts {
   std::unique_ptr<rpc::TokenBrokerService> service;
   std::unique_ptr<rpc::AdminService> admin_service;
   std::unique_ptr<rpc::Server> server;
+  std::unique_ptr<rpc::Server> health_server;                    // none without server.health
   std::unique_ptr<telemetry::MetricsListener> metrics_listener;  // last: it asks all the others
   bool stopped = false;
 };
@@ -199,16 +200,30 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
       AdminSourcesOf(*parts.scheduler, *parts.broker, *parts.store.grants, *parts.providers,
                      *parts.reload, clock),
       *parts.gate);
+  const std::vector<rpc::Service*> services = {parts.service.get(), parts.admin_service.get()};
   ASSIGN_OR_RETURN(parts.server,
-                   rpc::Server::Start(ServerOptionsOf(settings.server(), parts.identity),
-                                      {parts.service.get(), parts.admin_service.get()},
+                   rpc::Server::Start(ServerOptionsOf(settings.server(), parts.identity), services,
                                       parts.runtime.executor(), clock));
+
+  if (settings.server().has_health()) {
+    ASSIGN_OR_RETURN(parts.health_server,
+                     rpc::Server::Start(HealthServerOptionsOf(settings.server()), {},
+                                        parts.runtime.executor(), clock));
+    for (const rpc::Service* service : services) {
+      parts.health_server->health().Set(service->name(), false);
+    }
+    parts.log.Write(telemetry::Level::kInfo, "serving health",
+                    {{"address", parts.health_server->address()}});
+  }
 
   RETURN_IF_ERROR(process->ServeMetrics());
 
-  rpc::HealthService& health = parts.server->health();
   auto readiness = std::make_shared<Readiness>(
-      *parts.broker, parts.log, [&health](bool serving) { health.SetAll(serving); },
+      *parts.broker, parts.log,
+      [&parts](bool serving) {
+        parts.server->health().SetAll(serving);
+        if (parts.health_server) parts.health_server->health().SetAll(serving);
+      },
       kReadinessInterval);
   for (const auto& provider : parts.providers->running()) {
     Readiness::Prepare(readiness, parts.runtime, provider);
@@ -254,6 +269,8 @@ void Process::Stop() {
   parts_->log.Write(telemetry::Level::kInfo, "stopping");
   if (parts_->scheduler) parts_->scheduler->Stop();
   if (parts_->reconciler) parts_->reconciler->Stop();
+  // Whoever asks for health is told until the end that the process is alive.
+  if (parts_->health_server) parts_->health_server->health().Shutdown();
   if (parts_->server) parts_->server->Shutdown(grace);
   // A refresh whose answer is on its way, or not stored yet, is worth every second of the grace.
   const auto busy = [&parts = *parts_] {
@@ -270,6 +287,7 @@ void Process::Stop() {
     parts_->runtime.Spawn(HandBack(*parts_->broker, done));
     done->WaitForNotificationWithTimeout(kHandBackPatience);
   }
+  if (parts_->health_server) parts_->health_server->Shutdown(absl::ZeroDuration());
   parts_->runtime.Stop();
   parts_->log.Write(telemetry::Level::kInfo, "stopped");
 }

@@ -36,6 +36,15 @@ rpc::ServerOptions ServerOptionsOf(const config::v1::Server& server,
   return options;
 }
 
+rpc::ServerOptions HealthServerOptionsOf(const config::v1::Server& server) {
+  return {.listen = server.health().listen(),
+          .public_plaintext = true,
+          .queues = 1,
+          .max_request_bytes = server.limits().max_request_bytes(),
+          .max_metadata_bytes = server.limits().max_metadata_bytes(),
+          .reflection = false};
+}
+
 rpc::Gate::Certificates CertificatesOf(const config::v1::Server& server) {
   const auto tls = TlsOf(server);
   const bool shown = tls && tls->client_certificates != rpc::ClientCertificates::kNone;

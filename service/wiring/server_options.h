@@ -18,6 +18,9 @@ std::optional<rpc::ServerTls> TlsOf(const config::v1::Server& server);
 rpc::ServerOptions ServerOptionsOf(const config::v1::Server& server,
                                    std::shared_ptr<rpc::ServerIdentity> identity);
 
+// For server.health, which must be there: health alone, in plaintext.
+rpc::ServerOptions HealthServerOptionsOf(const config::v1::Server& server);
+
 rpc::Gate::Certificates CertificatesOf(const config::v1::Server& server);
 
 }  // namespace tokenbroker::wiring

@@ -199,8 +199,10 @@ absl::StatusOr<std::unique_ptr<grants::AnswerSpool>> SpoolOf(const config::Loade
                                                              const telemetry::Log& log) {
   const config::v1::Config& config = loaded.config;
   if (config.refresh().has_spool()) {
+    const config::v1::RefreshSpool& settings = config.refresh().spool();
+    const auto open = settings.shared() ? storage::DiskSpool::OpenShared : storage::DiskSpool::Open;
     ASSIGN_OR_RETURN(std::unique_ptr<grants::AnswerSpool> spool,
-                     storage::DiskSpool::Open(config.refresh().spool().directory(), ring, log));
+                     open(settings.directory(), ring, log));
     return spool;
   }
   if (config.store().has_redis()) {

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import grpc from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
-import { Broker, baseConfig, redisStore } from './harness/broker.mjs';
+import { Broker, baseConfig, redisStore, runBroker } from './harness/broker.mjs';
 import { eventually, freePort } from './harness/child.mjs';
 import { HostileWorld } from './harness/hostile_world.mjs';
 import { Redis } from './harness/redis.mjs';
+import { connect } from './harness/rpc.mjs';
 
 // Health and reflection are spoken from hand-written descriptions: nothing of the broker's own.
 const { root } = protobuf.parse(`syntax = "proto3";
@@ -148,4 +149,70 @@ describe('serving', () => {
     await one.stop();
     await redis.stop();
   });
+});
+
+describe('a port for health alone', () => {
+  const healthPort = async (parts = {}) => {
+    const listen = `127.0.0.1:${await freePort()}`;
+    return { listen, config: { ...baseConfig(parts), server: { health: { listen } } } };
+  };
+
+  it('serves health, and neither tokens nor reflection', async () => {
+    const { listen, config } = await healthPort();
+    const broker = await Broker.start(config);
+    const raw = new Raw(listen);
+    await eventually(async () => (await raw.health()) === SERVING, 'ready');
+    assert.equal(await raw.health('tokenbroker.v1.TokenBroker'), SERVING);
+    assert.equal(await raw.health('liveness'), SERVING);
+    await assert.rejects(raw.health('nobody'), { code: grpc.status.NOT_FOUND });
+    await assert.rejects(raw.reflect({ list_services: '*' }), { code: grpc.status.UNIMPLEMENTED });
+    const rpc = connect(listen);
+    await assert.rejects(rpc.GetGrant({ grant_id: 'a' }), { code: 'UNIMPLEMENTED' });
+    rpc.close();
+    raw.close();
+    await broker.stop();
+  });
+
+  it('tells readiness from liveness while the store is away', async () => {
+    const { listen, config } = await healthPort(redisStore(await freePort()));
+    const broker = await Broker.start(config);
+    const raw = new Raw(listen);
+    await eventually(async () => (await raw.health('liveness')) === SERVING, 'alive');
+    assert.equal(await raw.health(), NOT_SERVING);
+    raw.close();
+    await broker.stop();
+  });
+
+  it('tells until the end that the process is alive, and no longer ready', async () => {
+    const { listen, config } = await healthPort();
+    const world = await HostileWorld.start({ size: 1, config });
+    const signIn = world.newCase();
+    await signIn.begin('code');
+    signIn.op.next('token', { response: (answer) => ({ ...answer, delayMs: 1000 }) });
+    const answer = signIn.submit(signIn.authorize());
+    await eventually(() => signIn.count('token') === 1, 'the code is sent');
+    const raw = new Raw(listen);
+    assert.equal(await raw.health(), SERVING);
+    world.broker.child.process.kill('SIGTERM');
+    await eventually(async () => (await raw.health()) === NOT_SERVING, 'not ready any more');
+    assert.equal(await raw.health('liveness'), SERVING);
+    assert.ok((await answer).grant.grant_id);
+    raw.close();
+    await world.stop();
+  });
+
+  it('is refused where server.listen is', async () => {
+    const listen = '127.0.0.1:7070';
+    const { code, output } = await runBroker({ ...baseConfig(), server: { listen, health: { listen } } }, ['--check']);
+    assert.notEqual(code, 0);
+    assert.match(output, /server\.health\.listen: is the address of server\.listen/);
+  });
+});
+
+it('reflection can be switched off', async () => {
+  const broker = await Broker.start({ ...baseConfig(), server: { reflection: false } });
+  const raw = new Raw(broker.address);
+  await assert.rejects(raw.reflect({ list_services: '*' }), { code: grpc.status.UNIMPLEMENTED });
+  raw.close();
+  await broker.stop();
 });

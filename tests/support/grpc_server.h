@@ -18,11 +18,13 @@
 
 namespace tokenbroker::testing {
 
-// Two threads that run coroutines until the end of the scope.
+// Threads that run coroutines until the end of the scope.
 class Workers {
  public:
+  static constexpr int kThreads = 2;
+
   Workers() {
-    for (int i = 0; i < 2; ++i) threads_.emplace_back([this] { context_.run(); });
+    for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { context_.run(); });
   }
   ~Workers() {
     work_.reset();

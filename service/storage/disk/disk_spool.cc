@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -38,26 +39,81 @@ std::string CheckOf(const absl::Status& status) {
   return reason ? std::string(Describe(*reason).name) : "unknown";
 }
 
+// Makes the folder where it is missing and locks it. The descriptor holds the lock; nothing where
+// another process does.
+absl::StatusOr<std::optional<int>> Lock(const std::string& folder) {
+  std::error_code error;
+  if (fs::create_directories(folder, error)) {
+    fs::permissions(folder, fs::perms::owner_all, error);
+  }
+  const std::string path = absl::StrCat(folder, "/lock");
+  const int lock = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  if (lock < 0) return SystemError("use refresh.spool.directory:", path);
+  if (flock(lock, LOCK_EX | LOCK_NB) == 0) return lock;
+  const bool is_taken = errno == EWOULDBLOCK;
+  const absl::Status failure = SystemError("lock", path);
+  close(lock);
+  if (!is_taken) return failure;
+  return std::nullopt;
+}
+
+std::string NumberedFolder(const std::string& folder, int number) {
+  return absl::StrCat(folder, "/", number);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<DiskSpool>> DiskSpool::Open(std::string folder,
                                                            const grants::KeyRing& ring,
                                                            const telemetry::Log& log) {
-  std::error_code error;
-  if (fs::create_directories(folder, error)) {
-    fs::permissions(folder, fs::perms::owner_all, error);
-  }
-  const std::string lock_path = absl::StrCat(folder, "/lock");
-  const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  if (lock < 0) return SystemError("use refresh.spool.directory:", lock_path);
-  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    close(lock);
+  ASSIGN_OR_RETURN(const std::optional<int> lock, Lock(folder));
+  if (!lock) {
     return ErrorWithMessage(
         Reason::kInternal,
         absl::StrCat("refresh.spool.directory: ", folder,
-                     " is in use by another process; every replica needs a folder of its own"));
+                     " is in use by another process; every replica needs a folder of its own, or "
+                     "refresh.spool.shared"));
   }
-  return std::unique_ptr<DiskSpool>(new DiskSpool(std::move(folder), lock, ring, log));
+  return std::unique_ptr<DiskSpool>(new DiskSpool(std::move(folder), *lock, ring, log));
+}
+
+absl::StatusOr<std::unique_ptr<DiskSpool>> DiskSpool::OpenShared(std::string folder,
+                                                                 const grants::KeyRing& ring,
+                                                                 const telemetry::Log& log) {
+  std::unique_ptr<DiskSpool> spool;
+  int number = 0;
+  for (; !spool; ++number) {
+    const std::string own = NumberedFolder(folder, number);
+    ASSIGN_OR_RETURN(const std::optional<int> lock, Lock(own));
+    if (lock) spool.reset(new DiskSpool(own, *lock, ring, log));
+  }
+  // Folders before this one were taken when it was looked for, and later ones are there up to the
+  // first number that nobody has needed yet. Both may have lost their processes.
+  for (int other = 0; other < number || fs::exists(NumberedFolder(folder, other)); ++other) {
+    if (other != number - 1) spool->TakeFilesOf(NumberedFolder(folder, other));
+  }
+  spool->TakeFilesOf(folder);  // from before it was shared
+  return spool;
+}
+
+void DiskSpool::TakeFilesOf(const std::string& other) {
+  const auto lock = Lock(other);
+  if (!lock.ok() || !*lock) return;  // a process has it
+  std::error_code error;
+  std::size_t taken = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(other, error)) {
+    const fs::path name = entry.path().filename();
+    std::error_code failure;
+    if (name == "lock" || !entry.is_regular_file(failure)) continue;
+    fs::rename(entry.path(), fs::path(folder_) / name, failure);
+    if (!failure) ++taken;
+  }
+  if (taken > 0) {
+    (void)SyncFolder(folder_);
+    log_.Write(telemetry::Level::kWarning, "took over spooled answers",
+               {{"from", other}, {"files", absl::StrCat(taken)}});
+  }
+  close(**lock);
 }
 
 DiskSpool::~DiskSpool() { close(lock_); }

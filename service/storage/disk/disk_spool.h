@@ -28,6 +28,12 @@ class DiskSpool final : public grants::AnswerSpool {
   static absl::StatusOr<std::unique_ptr<DiskSpool>> Open(std::string folder,
                                                          const grants::KeyRing& ring,
                                                          const telemetry::Log& log);
+  // The same in a folder that several processes share: takes the first of its folders `0`, `1`, …
+  // that no process has, and moves there what lies in the others of that kind and in `folder`
+  // itself.
+  static absl::StatusOr<std::unique_ptr<DiskSpool>> OpenShared(std::string folder,
+                                                               const grants::KeyRing& ring,
+                                                               const telemetry::Log& log);
   ~DiskSpool() override;
 
   absl::Status Put(const std::string& name, const grants::GrantCommit& commit) override;
@@ -36,6 +42,8 @@ class DiskSpool final : public grants::AnswerSpool {
   std::vector<grants::SpooledAnswer> Load() override;
 
  private:
+  void TakeFilesOf(const std::string& other);
+
   DiskSpool(std::string folder, int lock, const grants::KeyRing& ring, const telemetry::Log& log)
       : folder_(std::move(folder)), lock_(lock), ring_(ring), log_(log) {}
 

@@ -95,7 +95,7 @@ std::vector<Case> ShapeCases() {
        "b.yaml:2:1: refresh: is given twice; keep one of them"},
       {"ListForMapping", "server: [a]",
        "b.yaml:1:9: server: must be a mapping with fields out of: listen, tls, completion_queues, "
-       "worker_threads, limits, drain_grace, reflection, watch_interval"},
+       "worker_threads, limits, drain_grace, reflection, watch_interval, health"},
       {"MappingForList", "providers: {name: a}",
        "b.yaml:1:12: providers: must be a list: [...], or lines that begin with \"- \""},
       {"ListForText", With("client_id: abc", "client_id: [abc]"),
@@ -177,6 +177,10 @@ std::vector<Case> ServerCases() {
       {"ListenWithoutPort", "server: {listen: localhost}",
        "b.yaml:1:18: server.listen: must be an address: host:port, [ipv6]:port or "
        "unix:/absolute/path"},
+      {"HealthOnTheAddressOfAllElse",
+       "server: {listen: \"127.0.0.1:7070\", health: {listen: \"127.0.0.1:7070\"}}",
+       "b.yaml:1:53: server.health.listen: is the address of server.listen, which serves health "
+       "too; choose another one"},
       {"TlsWithoutKey", "server: {tls: {certificate_file: a.pem}}",
        "b.yaml:1:15: server.tls.private_key_file: is required, for example: "
        "/etc/token-broker/tls/tls.key"},

@@ -52,6 +52,7 @@ TEST_F(Config, HasEveryDefaultInPlace) {
   EXPECT_EQ(config.server().limits().max_request_bytes(), 1u << 20);
   EXPECT_EQ(ToDuration(config.server().drain_grace()), absl::Seconds(25));
   EXPECT_TRUE(config.server().reflection());
+  EXPECT_FALSE(config.server().has_health());
   EXPECT_TRUE(config.store().has_memory());
   EXPECT_TRUE(config.refresh().scheduler().enabled());
   EXPECT_EQ(config.near_cache().max_bytes(), 64u << 20);
@@ -104,6 +105,7 @@ server:
   drain_grace: 1m30s
   worker_threads: 8
   reflection: false
+  health: {}
   tls: {certificate_file: c.pem, private_key_file: k.pem, client_ca_file: ca.pem}
 near_cache: {max_bytes: 2097152}
 telemetry: {log: {level: warn}}
@@ -126,6 +128,7 @@ clients:
   EXPECT_EQ(ToDuration(config.server().drain_grace()), absl::Seconds(90));
   EXPECT_EQ(config.server().worker_threads(), 8u);
   EXPECT_FALSE(config.server().reflection());
+  EXPECT_EQ(config.server().health().listen(), "127.0.0.1:7071");
   EXPECT_EQ(config.server().tls().client_certificates(), v1::CLIENT_CERTIFICATES_REQUIRED);
   EXPECT_EQ(config.near_cache().max_bytes(), 2u << 20);
   EXPECT_EQ(config.telemetry().log().level(), v1::LOG_LEVEL_WARN);

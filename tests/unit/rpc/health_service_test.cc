@@ -1,7 +1,11 @@
 #include "rpc/health_service.h"
 
+#include <chrono>
 #include <memory>
 
+#include "absl/synchronization/blocking_counter.h"
+#include "absl/synchronization/notification.h"
+#include "asio/post.hpp"
 #include "base/clock.h"
 #include "gmock/gmock.h"
 #include "grpcpp/create_channel.h"
@@ -48,6 +52,47 @@ TEST_F(Health, CheckDoesNotKnowOtherServices) {
   grpc::ClientContext context;
   HealthCheckResponse response;
   EXPECT_EQ(stub_->Check(&context, request_, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(Health, LivenessDependsOnNothing) {
+  request_.set_service("liveness");
+  for (const bool serving : {true, false}) {
+    server_->health().Set("", serving);
+    grpc::ClientContext context;
+    HealthCheckResponse response;
+    ASSERT_TRUE(stub_->Check(&context, request_, &response).ok());
+    EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  }
+}
+
+TEST_F(Health, LivenessNeedsTheThreadsThatWork) {
+  // Shared: the threads look at both after this test has ended.
+  const auto release = std::make_shared<absl::Notification>();
+  const auto busy = std::make_shared<absl::BlockingCounter>(testing::Workers::kThreads);
+  for (int i = 0; i < testing::Workers::kThreads; ++i) {
+    asio::post(workers_.executor(), [release, busy] {
+      busy->DecrementCount();
+      release->WaitForNotification();
+    });
+  }
+  busy->Wait();
+  request_.set_service("liveness");
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(100));
+  HealthCheckResponse response;
+  EXPECT_EQ(stub_->Check(&context, request_, &response).error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  release->Notify();
+}
+
+TEST_F(Health, IsNotServingOnceShutDown) {
+  server_->health().Set("", true);
+  server_->health().Shutdown();
+  server_->health().Set("", true);
+  grpc::ClientContext context;
+  HealthCheckResponse response;
+  ASSERT_TRUE(stub_->Check(&context, request_, &response).ok());
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
 }
 
 TEST_F(Health, WatchTellsEachChange) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -116,6 +117,61 @@ TEST_F(DiskSpoolTest, SetsAsideWhatDoesNotOpenAndTriesItAgain) {
   EXPECT_THAT(lines_.text, HasSubstr("key_unknown"));
   EXPECT_THAT(Open()->Load(), SizeIs(1)) << "the key is back";
   EXPECT_THAT(Files(), ElementsAre("a.answer"));
+}
+
+// Each is a process that has the folder until the end of the scope.
+class SharedDiskSpool : public DiskSpoolTest {
+ protected:
+  std::unique_ptr<DiskSpool> OpenShared() {
+    auto spool = DiskSpool::OpenShared(folder_, ring_, log_);
+    EXPECT_OK(spool);
+    return spool.ok() ? *std::move(spool) : nullptr;
+  }
+  std::size_t FilesIn(const std::string& name) const {
+    const auto files = std::filesystem::directory_iterator(folder_ + "/" + name);
+    return static_cast<std::size_t>(std::distance(begin(files), end(files))) - 1;  // its lock
+  }
+};
+
+TEST_F(SharedDiskSpool, GivesEachProcessAFolderOfItsOwn) {
+  const auto one = OpenShared();
+  const auto other = OpenShared();
+  ASSERT_OK(one->Put("a", Answer("grant-1")));
+  ASSERT_OK(other->Put("a", Answer("grant-2")));
+  EXPECT_EQ(one->Load()[0].commit.grant.id, "grant-1");
+  EXPECT_EQ(other->Load()[0].commit.grant.id, "grant-2");
+}
+
+TEST_F(SharedDiskSpool, TakesWhatProcessesThatAreGoneHaveLeft) {
+  {
+    const auto first = OpenShared();
+    const auto second = OpenShared();
+    const auto third = OpenShared();
+    ASSERT_OK(first->Put("a", Answer("grant-1")));
+    ASSERT_OK(second->Put("b", Answer("grant-2")));
+    ASSERT_OK(third->Put("c", Answer("grant-3")));
+  }
+  EXPECT_THAT(OpenShared()->Load(), SizeIs(3));
+  EXPECT_EQ(FilesIn("0"), 3u);
+  EXPECT_EQ(FilesIn("1"), 0u);
+  EXPECT_EQ(FilesIn("2"), 0u);
+  EXPECT_THAT(lines_.text, HasSubstr("took over"));
+}
+
+TEST_F(SharedDiskSpool, LeavesTheOthersWhatTheyHave) {
+  auto gone = OpenShared();
+  const auto running = OpenShared();
+  ASSERT_OK(gone->Put("a", Answer("grant-1")));
+  ASSERT_OK(running->Put("b", Answer("grant-2")));
+  gone.reset();
+  const auto next = OpenShared();
+  EXPECT_THAT(next->Load(), SizeIs(1));
+  EXPECT_THAT(running->Load(), SizeIs(1));
+}
+
+TEST_F(SharedDiskSpool, TakesWhatWasWrittenBeforeItWasShared) {
+  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  EXPECT_THAT(OpenShared()->Load(), SizeIs(1));
 }
 
 struct Damage {
