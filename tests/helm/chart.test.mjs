@@ -67,7 +67,7 @@ for (const { name, file } of CASES) {
     test('gives the broker the time that it drains for', () => {
       const { spec } = podOf(documents.find((each) => each.kind === 'Deployment' && !each.metadata.name.endsWith('-redis')));
       const config = parse(documents.find((each) => each.kind === 'ConfigMap').data['broker.yaml']);
-      const asleep = Number(spec.containers[0].lifecycle.preStop.exec.command[1]);
+      const asleep = spec.containers[0].lifecycle.preStop.sleep.seconds;
       assert.ok(spec.terminationGracePeriodSeconds >= asleep + seconds(config.server.drain_grace) + 5);
     });
   });

@@ -63,7 +63,7 @@ function podFaults({ document, metadata, spec }, installed, portNames, found) {
       if (typeof port === 'string' && !portNames.includes(port)) of(`${kind} asks port ${port}, which is of no container`);
       if (typeof port === 'number' && !container.ports.some((each) => each.containerPort === port)) of(`${kind} asks port ${port}, which is of no container`);
     }
-    const asleep = Number(container.lifecycle?.preStop?.exec?.command?.[1] ?? 0);
+    const asleep = Number(container.lifecycle?.preStop?.sleep?.seconds ?? 0);
     if (asleep >= (spec.terminationGracePeriodSeconds ?? 30)) of('preStop takes the whole grace period');
   }
   for (const name of volumes.keys()) if (!mounted.has(name)) of(`volume ${name} is mounted nowhere`);

@@ -4,12 +4,22 @@
 {{- regexFind "[0-9]+$" .Values.config.server.listen -}}
 {{- end -}}
 
+{{/* The port of health alone, which the probes ask: they speak no TLS. */}}
+{{- define "token-broker.healthPort" -}}
+{{- regexFind "[0-9]+$" (toString (default dict .Values.config.server.health).listen) -}}
+{{- end -}}
+
 {{/* The port of the metrics, where they are served, or nothing. */}}
 {{- define "token-broker.metricsPort" -}}
 {{- $metrics := dig "telemetry" "metrics" dict .Values.config -}}
 {{- with $metrics -}}
 {{- regexFind "[0-9]+$" (toString .listen) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Where answers wait that Redis has not taken, or nothing. */}}
+{{- define "token-broker.spoolDirectory" -}}
+{{- dig "refresh" "spool" "directory" "" .Values.config -}}
 {{- end -}}
 
 {{/* Whole seconds of a duration as the broker writes it, such as 1m30s; rounded up. */}}
@@ -45,6 +55,13 @@ true
 {{- if not (regexMatch "^(0\\.0\\.0\\.0|\\[::\\]):[1-9][0-9]*$" (toString $server.listen)) -}}
 {{- fail (printf "config.server.listen is %q, which the other pods cannot reach: write 0.0.0.0:PORT or \"[::]:PORT\"" (toString $server.listen)) -}}
 {{- end -}}
+{{- $health := toString (default dict $server.health).listen -}}
+{{- if not (regexMatch "^(0\\.0\\.0\\.0|\\[::\\]):[1-9][0-9]*$" $health) -}}
+{{- fail (printf "config.server.health.listen is %q, where the probes of Kubernetes cannot ask: write 0.0.0.0:PORT or \"[::]:PORT\"" $health) -}}
+{{- end -}}
+{{- if and (hasPrefix "[" (toString $server.listen)) (not (hasPrefix "[" $health)) -}}
+{{- fail (printf "config.server.health.listen is %q and config.server.listen is %q: where pods have IPv6 addresses, both need \"[::]:PORT\"" $health (toString $server.listen)) -}}
+{{- end -}}
 {{- if not $server.tls -}}
 {{- fail "config.server.tls is missing: without it the broker does not listen beyond its own pod" -}}
 {{- end -}}
@@ -69,6 +86,13 @@ true
 {{- if and .Values.redis.enabled (ne (toString $redis.address) (include "token-broker.redisAddress" .)) -}}
 {{- fail (printf "redis.enabled starts a Redis that the broker would not use: set config.store.redis.address to %s" (include "token-broker.redisAddress" .)) -}}
 {{- end -}}
+{{- $spool := dig "refresh" "spool" dict .Values.config -}}
+{{- if and .Values.spool.existingClaim (not $spool.directory) -}}
+{{- fail "spool.existingClaim would hold nothing: set config.refresh.spool.directory, such as /var/lib/token-broker/spool" -}}
+{{- end -}}
+{{- if and .Values.spool.existingClaim (not $spool.shared) -}}
+{{- fail "spool.existingClaim is one volume for all pods, of which two are there in every rollout: set config.refresh.spool.shared to true" -}}
+{{- end -}}
 {{- $external := .Values.secrets.externalSecret -}}
 {{- if and $external.enabled (not (and $external.secretStoreRef.name (or $external.data $external.dataFrom))) -}}
 {{- fail "secrets.externalSecret needs secretStoreRef.name, and data or dataFrom" -}}
@@ -80,7 +104,13 @@ true
 {{- if and .Values.metrics.serviceMonitor.enabled (not $metrics) -}}
 {{- fail "metrics.serviceMonitor has nothing to scrape: set config.telemetry.metrics.listen, such as 0.0.0.0:9464" -}}
 {{- end -}}
-{{- if and .Values.autoscaling.enabled (not (or .Values.autoscaling.targetCPUUtilizationPercentage .Values.autoscaling.metrics)) -}}
-{{- fail "autoscaling needs targetCPUUtilizationPercentage or metrics" -}}
+{{- /* A number may come as text, which is never empty: hence int, here and elsewhere. */ -}}
+{{- with .Values.autoscaling -}}
+{{- if and .enabled (not (or (int .targetCPUUtilizationPercentage) (int .targetRpcsInFlight) .metrics)) -}}
+{{- fail "autoscaling needs targetCPUUtilizationPercentage, targetRpcsInFlight or metrics" -}}
+{{- end -}}
+{{- if and .enabled (int .targetRpcsInFlight) (not $metrics) -}}
+{{- fail "autoscaling.targetRpcsInFlight follows a metric that is served nowhere: set config.telemetry.metrics.listen, such as 0.0.0.0:9464" -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,19 +1,25 @@
 {{/* Parts of the broker's pod. */}}
 
 {{- define "token-broker.probes" -}}
+{{- $port := include "token-broker.healthPort" . -}}
+# What is asked for by `liveness` is the process alone: it is not restarted because something else is away.
 startupProbe:
-  tcpSocket:
-    port: grpc
+  grpc:
+    port: {{ $port }}
+    service: liveness
   periodSeconds: 1
+  timeoutSeconds: 5
   failureThreshold: 60
 readinessProbe:
-  tcpSocket:
-    port: grpc
+  grpc:
+    port: {{ $port }}
   periodSeconds: 5
+  timeoutSeconds: 3
   failureThreshold: 2
 livenessProbe:
-  tcpSocket:
-    port: grpc
+  grpc:
+    port: {{ $port }}
+    service: liveness
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 6
@@ -35,6 +41,10 @@ livenessProbe:
 - name: csi
   mountPath: /etc/token-broker/csi
   readOnly: true
+{{- end }}
+{{- with include "token-broker.spoolDirectory" . }}
+- name: spool
+  mountPath: {{ . }}
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
@@ -97,6 +107,16 @@ livenessProbe:
     volumeAttributes:
       secretProviderClass: {{ .secretProviderClass }}
 {{- end }}
+{{- end }}
+{{- if include "token-broker.spoolDirectory" . }}
+- name: spool
+  {{- with .Values.spool.existingClaim }}
+  persistentVolumeClaim:
+    claimName: {{ . }}
+  {{- else }}
+  emptyDir:
+    sizeLimit: {{ .Values.spool.sizeLimit }}
+  {{- end }}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
