@@ -185,6 +185,35 @@ describe('the store goes away between answer and commit', () => {
   });
 });
 
+describe('a spool that replicas share', () => {
+  let crash;
+  before(async () => { crash = await CrashWorld.start({ refresh: { spool: { shared: true } } }); });
+  after(() => crash?.stop());
+
+  it('R3: whoever starts next stores what a replica that is gone has left in a folder of its own', async () => {
+    const neighbour = await crash.world.addReplica(crash.doomedConfig);
+    const signIn = await crash.signedIn();
+    const release = holdAnswer(signIn);
+    crash.renew(neighbour, signIn);
+    await eventually(() => refreshesAt(signIn.op).length === 1, 'the refresh leaves');
+    crash.proxy.leave();
+    release();
+    const spooled = () => readdirSync(crash.spool, { recursive: true }).filter((name) => name.endsWith('.answer'));
+    await eventually(() => spooled().length === 1, 'the answer is on disk');
+    neighbour.rpc.close();
+    await neighbour.child.stop('SIGKILL');
+    await crash.kill();
+    await crash.proxy.comeBack();
+    await crash.revive();
+    const stored = async () => Number((await signIn.rpc.GetGrant({ grant_id: signIn.grantId })).grant.generation) > 1;
+    await eventually(stored, 'the answer is stored', 15000);
+    assert.equal(refreshesAt(signIn.op).length, 1);
+    await eventually(() => spooled().length === 0, 'the spool is empty');
+    signIn.held = await crash.fresh(signIn);
+    assert.ok(!crash.ended(signIn));
+  });
+});
+
 describe('every answer is spooled', () => {
   let crash;
   before(async () => { crash = await CrashWorld.start({ refresh: { spool: { every_answer: true } } }); });
