@@ -8,11 +8,11 @@ namespace {
   "_tokenctl() {\n"                                                                        \
   "  local current=${COMP_WORDS[COMP_CWORD]}\n"                                            \
   "  local commands='login token watch grants grant revoke userinfo logout exchange'\n"    \
-  "  commands+=' completion admin'\n"                                                      \
+  "  commands+=' completion admin doctor'\n"                                               \
   "  local flags='--address= --ca= --cert= --key= --token_file= --tls --json --client='\n" \
   "  flags+=' --scopes= --audience= --redirect_uri= --response_type= --response_mode='\n"  \
   "  flags+=' --prompt= --open --min_remaining= --subject= --state= --yes --help'\n"       \
-  "  flags+=' --post_logout_redirect_uri= --subject_token_type='\n"                        \
+  "  flags+=' --post_logout_redirect_uri= --subject_token_type= --config='\n"              \
   "  case $current in\n"                                                                   \
   "    -*) COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"))\n"                         \
   "        [[ ${COMPREPLY-} == *= ]] && compopt -o nospace ;;\n"                           \

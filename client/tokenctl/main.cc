@@ -22,6 +22,7 @@
 #include "absl/time/time.h"
 #include "admin.h"
 #include "completion.h"
+#include "doctor.h"
 #include "exchange.h"
 #include "grpcpp/client_context.h"
 #include "login.h"
@@ -38,6 +39,7 @@ ABSL_FLAG(std::string, cert, "", "client certificate, PEM");
 ABSL_FLAG(std::string, key, "", "its private key, PEM");
 ABSL_FLAG(std::string, token_file, "", "a file with a bearer JWT that says who you are");
 ABSL_FLAG(bool, json, false, "print JSON, one message a line");
+ABSL_FLAG(std::string, config, "", "doctor: the broker's configuration file");
 ABSL_FLAG(std::string, client, "",
           "login, grants, exchange, admin: the client, by its configured name");
 ABSL_FLAG(std::vector<std::string>, scopes, {},
@@ -79,6 +81,7 @@ constexpr char kUsageText[] =
     "  tokenctl logout GRANT             print the URL that signs its user out at the provider\n"
     "  tokenctl exchange --client=NAME   exchange the token on standard input for another\n"
     "  tokenctl admin COMMAND            what operators do; --help lists the commands\n"
+    "  tokenctl doctor --config=FILE     look at what a broker depends on, and say what to mend\n"
     "  tokenctl completion bash|zsh      print a completion script\n\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 sign in again,\n"
     "6 try again later.";
@@ -338,6 +341,10 @@ ExitCode Run(const Arguments& words) {
     return kOk;
   }
   if (words.front() == "admin") return RunOperator(arguments);
+  if (words.front() == "doctor") {
+    if (absl::GetFlag(FLAGS_config).empty()) return WrongUsage("doctor needs --config");
+    return RunDoctor(absl::GetFlag(FLAGS_config), absl::GetFlag(FLAGS_json));
+  }
   const auto command = Commands().find(words.front());
   if (command == Commands().end()) return WrongUsage("there is no command " + words.front());
   if (arguments.size() != command->second.arguments) {

@@ -182,6 +182,13 @@ absl::StatusOr<grants::KeyRing> KeyRingOf(const config::LoadedConfig& loaded) {
   return grants::KeyRing::Create(std::move(keys));
 }
 
+std::shared_ptr<storage::RedisGrantStore> RedisStoreOf(const config::LoadedConfig& loaded,
+                                                       Runtime& runtime, const Clock& clock,
+                                                       const grants::KeyRing& ring) {
+  return std::make_shared<storage::RedisGrantStore>(runtime, clock, ring,
+                                                    RedisOptionsOf(loaded, [] {}));
+}
+
 Store StoreOf(const config::LoadedConfig& loaded, Runtime& runtime, const Clock& clock,
               const grants::KeyRing& ring, const telemetry::Log& log) {
   if (!loaded.config.store().has_redis()) {

@@ -12,6 +12,7 @@
 #include "grants/seal.h"
 #include "limits/limit_store.h"
 #include "net/runtime.h"
+#include "storage/redis/redis_grant_store.h"
 #include "telemetry/log.h"
 
 namespace tokenbroker::wiring {
@@ -30,6 +31,11 @@ struct Store {
 // outlive the runtime's Stop.
 Store StoreOf(const config::LoadedConfig& loaded, Runtime& runtime, const Clock& clock,
               const grants::KeyRing& ring, const telemetry::Log& log);
+
+// The same, for looking at the Redis of a configuration that has one: nothing is begun by itself.
+std::shared_ptr<storage::RedisGrantStore> RedisStoreOf(const config::LoadedConfig& loaded,
+                                                       Runtime& runtime, const Clock& clock,
+                                                       const grants::KeyRing& ring);
 
 // Opens the spool, if there is one; null where there is none. Borrows `ring` and `log`.
 // Errors: INTERNAL with a message for people.

@@ -24,6 +24,16 @@ Task<std::shared_ptr<const grants::KeyedHash>> IndexKey::Get() {
   co_return hash;
 }
 
+StatusTask IndexKey::Check() const {
+  std::vector<RedisCall> read;
+  read.push_back(RedisCall::Command({"GET", keys_.IndexKey()}));
+  CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> found,
+                      co_await calls_.Make(0, std::move(read)));
+  if (found.front().IsNil()) co_return absl::OkStatus();
+  if (found.front().String() == nullptr) co_return UnexpectedReply();
+  co_return ring_.Open(*found.front().String(), {.name = keys_.IndexKey()}).status();
+}
+
 void IndexKey::Forget() {
   const MutexLock lock(mutex_);
   known_.reset();

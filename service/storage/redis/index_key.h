@@ -27,6 +27,10 @@ class IndexKey {
   // Suspends: not at all once it is known; up to three round trips before.
   Task<std::shared_ptr<const grants::KeyedHash>> Get();
 
+  // Whether the ring opens the one that is there; OK where there is none. Changes nothing.
+  // Errors: as Get. Suspends: one round trip.
+  StatusTask Check() const;
+
   // Reads it again before the next use: Redis may have lost what it held.
   void Forget() ABSL_LOCKS_EXCLUDED(mutex_);
 

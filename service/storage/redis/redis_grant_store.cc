@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "net/redis_single.h"
-#include "storage/redis/redis_settings.h"
 
 namespace tokenbroker::storage {
 
@@ -207,9 +206,13 @@ StatusTask RedisGrantStore::Check() {
 }
 
 Task<std::vector<std::string>> RedisGrantStore::CheckSettings() {
-  CO_ASSIGN_OR_RETURN(const RedisSettings settings, co_await ReadSettings(calls_));
+  CO_ASSIGN_OR_RETURN(const RedisSettings settings, co_await storage::ReadSettings(calls_));
   co_return WarningsOf(settings);
 }
+
+Task<RedisSettings> RedisGrantStore::ReadSettings() { return storage::ReadSettings(calls_); }
+
+Task<absl::Time> RedisGrantStore::ReadClock() { return storage::ReadClock(calls_); }
 
 void RedisGrantStore::Observe(grants::GrantObserver* observer) {
   listening_.reset();

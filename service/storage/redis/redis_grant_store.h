@@ -26,6 +26,7 @@
 #include "storage/redis/redis_revocations.h"
 #include "storage/redis/redis_rewrap.h"
 #include "storage/redis/redis_schedule.h"
+#include "storage/redis/redis_settings.h"
 #include "storage/redis/redis_token_ids.h"
 #include "storage/redis/redis_walk.h"
 
@@ -106,6 +107,15 @@ class RedisGrantStore final : public grants::GrantStore, public limits::LimitSto
   StatusTask Check() override;
   // What Redis's settings risk, in words for the operator's log. Errors: STORE_UNAVAILABLE.
   Task<std::vector<std::string>> CheckSettings();
+
+  // What there is to know of a Redis before a broker uses it. Nothing is changed. Errors:
+  // STORE_UNAVAILABLE.
+  Task<RedisSettings> ReadSettings();
+  Task<absl::Time> ReadClock();
+  // Whether the key ring is the one that this Redis was filled with; an empty one fits every ring.
+  // Errors besides: RECORD_UNREADABLE.
+  StatusTask CheckRing() { return index_key_.Check(); }
+
   // Starts to listen for changes by other replicas.
   void Observe(grants::GrantObserver* observer) override;
 

@@ -1,9 +1,12 @@
 #include "storage/redis/redis_settings.h"
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "base/error.h"
+#include "base/status_macros.h"
 
 namespace tokenbroker::storage {
 namespace {
@@ -78,6 +81,21 @@ Task<RedisSettings> ReadSettings(RedisCalls& calls) {
   if (!settings.append_only)
     settings.append_only = IsOneOf(FieldOf(answers[4], "aof_enabled"), "1");
   co_return settings;
+}
+
+Task<absl::Time> ReadClock(RedisCalls& calls) {
+  std::vector<RedisCall> question;
+  question.push_back(RedisCall::Keyless({"TIME"}));
+  CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> answer,
+                      co_await calls.Make(0, std::move(question)));
+  CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(answer.front()));
+  std::int64_t seconds = 0;
+  std::int64_t microseconds = 0;
+  if (words.size() != 2 || !absl::SimpleAtoi(words[0], &seconds) ||
+      !absl::SimpleAtoi(words[1], &microseconds)) {
+    co_return Error(Reason::kInternal, {{"redis", "TIME"}});
+  }
+  co_return absl::FromUnixSeconds(seconds) + absl::Microseconds(microseconds);
 }
 
 }  // namespace tokenbroker::storage

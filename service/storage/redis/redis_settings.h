@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/task.h"
 #include "storage/redis/redis_calls.h"
 
@@ -24,5 +25,8 @@ std::vector<std::string> WarningsOf(const RedisSettings& settings);
 // Reads them from one server: by CONFIG GET, or from INFO where that is forbidden (which does not
 // tell about snapshots). Errors: STORE_UNAVAILABLE.
 Task<RedisSettings> ReadSettings(RedisCalls& calls);
+
+// What the clock of one server shows. Errors: STORE_UNAVAILABLE.
+Task<absl::Time> ReadClock(RedisCalls& calls);
 
 }  // namespace tokenbroker::storage
