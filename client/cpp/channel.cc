@@ -13,7 +13,9 @@
 namespace tokenbroker::client {
 namespace {
 
-// Reads are repeated. A callback is too: the broker answers the very same one alike.
+// Reads are repeated. A callback is too: the broker answers the very same one alike. CANCELLED is
+// what becomes of a call that reaches a broker which has just begun to end: gRPC's server drops it
+// unseen. A call that its own caller cancels is not repeated.
 constexpr char kServiceConfig[] = R"({
   "loadBalancingConfig": [{"round_robin": {}}],
   "methodConfig": [{
@@ -31,7 +33,7 @@ constexpr char kServiceConfig[] = R"({
       "initialBackoff": "0.1s",
       "maxBackoff": "2s",
       "backoffMultiplier": 2,
-      "retryableStatusCodes": ["UNAVAILABLE"]
+      "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]
     }
   }]
 })";
