@@ -1,5 +1,6 @@
 // What a broker tells Prometheus.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { eventually } from './child.mjs';
 
 // A broker's configuration with metrics on a free port of loopback.
@@ -11,12 +12,21 @@ export function metricsAddress(broker) {
   return eventually(find, 'the log names the address of the metrics');
 }
 
+// Asks over a connection of its own: the server may close an idle one just when it is used again.
+function get(url) {
+  return new Promise((resolve, reject) => {
+    http.get(url, { agent: false }, (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (part) => { text += part; }).on('end', () => resolve({ status: answer.statusCode, text })).on('error', reject);
+    }).on('error', reject);
+  });
+}
+
 // Returns {text, types: name -> type, value(name, labels)}; `value` adds up all series that have the
 // labels, and is undefined where there is none.
 export async function scrape(broker) {
-  const answer = await fetch(`http://${await metricsAddress(broker)}/metrics`);
-  assert.equal(answer.status, 200);
-  const text = await answer.text();
+  const { status, text } = await get(`http://${await metricsAddress(broker)}/metrics`);
+  assert.equal(status, 200);
   const types = Object.fromEntries([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]));
   const series = [...text.matchAll(/^([a-z_]+)(?:\{(.*)\})? (\S+)$/gm)].map(([, name, labels = '', value]) => ({
     name,
