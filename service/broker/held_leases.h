@@ -1,6 +1,7 @@
 // The leases of refreshes that have no answer yet: what the end of the process hands back.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -23,7 +24,7 @@ class HeldLeases {
     Held& operator=(const Held&) = delete;
 
     // Whether it is given away: nothing may be sent under it any more.
-    bool is_handed_back() const ABSL_LOCKS_EXCLUDED(all_.mutex_);
+    bool is_handed_back() const { return is_handed_back_.load(); }
 
    private:
     friend class HeldLeases;
@@ -31,7 +32,7 @@ class HeldLeases {
 
     HeldLeases& all_;
     const grants::Lease lease_;
-    bool is_handed_back_ ABSL_GUARDED_BY(all_.mutex_) = false;
+    std::atomic<bool> is_handed_back_ = false;
   };
 
   std::unique_ptr<Held> Hold(grants::Lease lease) ABSL_LOCKS_EXCLUDED(mutex_);

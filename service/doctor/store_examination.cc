@@ -130,7 +130,7 @@ Finding CompareClocks(std::string whose, absl::Time ours, absl::Time theirs) {
   constexpr absl::Duration kTooFar = absl::Seconds(30);
   const absl::Duration ahead = ours - theirs;
   const absl::Duration apart = absl::AbsDuration(ahead);
-  Finding finding{.area = "clock", .subject = std::move(whose)};
+  Finding finding{.area = "clock", .subject = std::move(whose), .found = ""};
   if (apart <= kUnremarkable) {
     finding.found = "as ours";
     return finding;

@@ -132,11 +132,10 @@ void ServerIdentity::Replace(Pem pem) {
 }
 
 grpc_ssl_certificate_config_reload_status ServerIdentity::Fetch(
-    void* self, grpc_ssl_server_certificate_config** config) {
-  auto& identity = *static_cast<ServerIdentity*>(self);
-  const MutexLock lock(identity.mutex_);
-  if (!identity.is_new_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
-  const Pem& pem = identity.pem_;
+    grpc_ssl_server_certificate_config** config) {
+  const MutexLock lock(mutex_);
+  if (!is_new_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+  const Pem& pem = pem_;
   std::string private_key(pem.private_key.Reveal());
   const grpc_ssl_pem_key_cert_pair pair{.private_key = private_key.c_str(),
                                         .cert_chain = pem.certificates.c_str()};
@@ -144,13 +143,18 @@ grpc_ssl_certificate_config_reload_status ServerIdentity::Fetch(
   const std::string& client_ca = pem.client_ca.empty() ? pem.certificates : pem.client_ca;
   *config = grpc_ssl_server_certificate_config_create(client_ca.c_str(), &pair, 1);
   WipeString(private_key);
-  identity.is_new_ = false;
+  is_new_ = false;
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+}
+
+grpc_ssl_certificate_config_reload_status ServerIdentity::FetchFrom(
+    void* identity, grpc_ssl_server_certificate_config** config) {
+  return static_cast<ServerIdentity*>(identity)->Fetch(config);
 }
 
 std::shared_ptr<grpc::ServerCredentials> ServerIdentity::MakeCredentials(
     std::shared_ptr<ServerIdentity> identity) {
-  return std::make_shared<FetchingCredentials>(std::move(identity), &ServerIdentity::Fetch);
+  return std::make_shared<FetchingCredentials>(std::move(identity), &ServerIdentity::FetchFrom);
 }
 
 }  // namespace tokenbroker::rpc

@@ -57,9 +57,11 @@ class ServerIdentity {
       std::shared_ptr<ServerIdentity> identity);
 
  private:
-  // Asked by gRPC at each connection.
-  static grpc_ssl_certificate_config_reload_status Fetch(
-      void* self, grpc_ssl_server_certificate_config** config);
+  // Asked by gRPC at each connection: what is new.
+  grpc_ssl_certificate_config_reload_status Fetch(grpc_ssl_server_certificate_config** config)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  static grpc_ssl_certificate_config_reload_status FetchFrom(
+      void* identity, grpc_ssl_server_certificate_config** config);
 
   const ClientCertificates client_certificates_;
   Mutex mutex_;
