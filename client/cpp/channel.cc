@@ -13,9 +13,9 @@
 namespace tokenbroker::client {
 namespace {
 
-// Reads are repeated. A callback is too: the broker answers the very same one alike. CANCELLED is
-// what becomes of a call that reaches a broker which has just begun to end: gRPC's server drops it
-// unseen. A call that its own caller cancels is not repeated.
+// Reads are repeated. So is what the broker answers alike when it comes again: a callback, the end
+// of a grant. CANCELLED is what becomes of a call that reaches a broker which has just begun to
+// end: gRPC's server drops it unseen. A call that its own caller cancels is not repeated.
 constexpr char kServiceConfig[] = R"({
   "loadBalancingConfig": [{"round_robin": {}}],
   "methodConfig": [{
@@ -25,7 +25,9 @@ constexpr char kServiceConfig[] = R"({
       {"service": "tokenbroker.v1.TokenBroker", "method": "ListGrants"},
       {"service": "tokenbroker.v1.TokenBroker", "method": "GetUserInfo"},
       {"service": "tokenbroker.v1.TokenBroker", "method": "SubmitCallback"},
-      {"service": "tokenbroker.v1.TokenBroker", "method": "CreateAuthorizationUrl"}
+      {"service": "tokenbroker.v1.TokenBroker", "method": "CreateAuthorizationUrl"},
+      {"service": "tokenbroker.v1.TokenBroker", "method": "RevokeGrant"},
+      {"service": "tokenbroker.v1.TokenBroker", "method": "CreateLogoutUrl"}
     ],
     "waitForReady": true,
     "retryPolicy": {
