@@ -131,8 +131,12 @@ TEST_F(ClusterStore, NearCacheIsDistrustedUntilEveryPrimaryIsListenedTo) {
   const Grant created = Created("grant");
   WaitUntilWhole();
   const std::size_t old_primary = OwnerOf("grant");
+  const std::size_t replica = ReplicaOf(old_primary);
   const int losses = observer().losses();
   servers()[old_primary]->Kill();
+  // A change counts as made only when a replica has it, so that one has to come back.
+  Eventually([&] { return IsPrimary(replica); });
+  servers()[old_primary]->Start();
   Insist([&] { return Run(store().CommitGrant(NextGeneration(created))); });
   EXPECT_TRUE(observer().WaitForLossAfter(losses));
   EXPECT_TRUE(observer().WaitUntilSeen());
@@ -143,7 +147,6 @@ TEST_F(ClusterStore, NearCacheIsDistrustedUntilEveryPrimaryIsListenedTo) {
     return Run(other_replica().EndGrant("grant", grants::GrantState::kRevoked, "", absl::Hours(1)));
   });
   EXPECT_TRUE(observer().WaitForChangeAfter(before, "grant"));
-  servers()[old_primary]->Start();
   WaitUntilWhole();
 }
 

@@ -66,6 +66,9 @@ TEST_F(SentinelStore, NearCacheIsDistrustedUntilTheNewPrimaryIsListenedTo) {
   const std::size_t old_primary = Primary();
   const int losses = observer().losses();
   harness().deployment().servers[old_primary]->Kill();
+  // A change counts as made only when a replica has it, so that one has to come back.
+  Eventually([&] { return !IsReplica(1 - old_primary); });
+  harness().deployment().servers[old_primary]->Start();
 
   Insist([&] { return Run(store().CommitGrant(NextGeneration(created))); });
   EXPECT_TRUE(observer().WaitForLossAfter(losses));
@@ -79,8 +82,6 @@ TEST_F(SentinelStore, NearCacheIsDistrustedUntilTheNewPrimaryIsListenedTo) {
     return Run(other_replica().EndGrant("grant", grants::GrantState::kRevoked, "", absl::Hours(1)));
   });
   EXPECT_TRUE(observer().WaitForChangeAfter(before, "grant"));
-
-  harness().deployment().servers[old_primary]->Start();
   WaitUntilReplicated();
 }
 
