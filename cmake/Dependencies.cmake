@@ -8,6 +8,8 @@ find_package(nlohmann_json REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(CURL REQUIRED)
 find_package(prometheus-cpp REQUIRED)
+# Debian 13 has it, and the backports of Debian 12; without it no spans are exported.
+find_package(opentelemetry-cpp CONFIG QUIET)
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
 if(TOKENBROKER_GRPC OR NOT DEFINED TOKENBROKER_GRPC)
   find_package(gRPC CONFIG REQUIRED)

@@ -78,6 +78,11 @@ class Broker final : public UseCases {
     return refresh_.ended(reason);
   }
 
+  // How long they waited for others of the same grant.
+  const LeaseWaits& lease_waits() const { return refresh_.lease_waits(); }
+  // What came of revocations.
+  RevocationCounts revocations_tried() const { return revocations_.counts(); }
+
   // Begins to store what a former process left in the spool. Once.
   void ReplaySpool() { refresh_.ReplaySpool(); }
 

@@ -41,6 +41,7 @@ struct Refresh::Shared {
                 .clock = clock,
                 .runtime = runtime,
                 .turns = turns,
+                .waits = waits,
                 .changes = changes,
                 .answers = answers,
                 .harmless = harmless,
@@ -50,6 +51,7 @@ struct Refresh::Shared {
         replay(spool, turns) {}
 
   GrantTurns turns;
+  LeaseWaits waits;
   HeldAnswers answers;
   HarmlessIntents harmless{kMostFailures};
   HeldLeases leases;
@@ -162,6 +164,8 @@ StatusTask Refresh::Renew(std::string grant_id, RefreshNeed need, absl::Time dea
 std::uint64_t Refresh::ended(std::optional<Reason> reason) const {
   return shared_->ended.Sum(CellOf(reason));
 }
+
+const LeaseWaits& Refresh::lease_waits() const { return shared_->waits; }
 
 int Refresh::in_flight() const { return shared_->in_flight.load(); }
 

@@ -16,6 +16,7 @@
 #include "broker/client.h"
 #include "broker/grant_changes.h"
 #include "broker/held_answers.h"
+#include "broker/lease_waits.h"
 #include "broker/revocation_queue.h"
 #include "grants/answer_spool.h"
 #include "grants/grant_store.h"
@@ -80,6 +81,9 @@ class Refresh {
 
   // How many have ended so: no reason means OK.
   std::uint64_t ended(std::optional<Reason> reason) const;
+
+  // How long they waited for others of the same grant.
+  const LeaseWaits& lease_waits() const;
 
  private:
   struct Shared;

@@ -35,6 +35,7 @@ Task<bool> TakeLease(Flight& flight) {
   const auto listening =
       flight.context.changes.Listen(flight.grant_id, [wake_up] { wake_up->Wake(); });
   const absl::Time give_up = flight.context.clock.Now() + flight.client->refresh.request_timeout;
+  LeaseWait wait(flight.context.waits.in_another_replica, flight.context.clock);
   while (true) {
     std::string grant_id = flight.grant_id;
     std::string holder = flight.holder;
@@ -48,6 +49,7 @@ Task<bool> TakeLease(Flight& flight) {
     if (!read.ok()) co_return read;
     if (lease.ok() || Met(flight)) co_return Met(flight);
     if (flight.context.clock.Now() >= give_up) co_return lease.status();
+    wait.Begin();
     co_await wake_up->Wait(std::min(RetryAfterOf(lease.status()).value_or(kLookAgain), kLookAgain));
     read = co_await ReadGrant(flight);
     if (!read.ok()) co_return read;
@@ -164,6 +166,8 @@ StatusTask RefreshFlight(RefreshContext context, std::string grant_id, RefreshNe
 
   std::optional<GrantTurns::Turn> turn = context.turns.TryTake(flight.grant_id);
   if (!turn) {
+    LeaseWait wait(context.waits.in_this_replica, context.clock);
+    wait.Begin();
     std::string waited_for = flight.grant_id;
     auto taken =
         co_await context.turns.Take(std::move(waited_for), flight.client->refresh.request_timeout);

@@ -12,6 +12,7 @@
 #include "broker/harmless_intents.h"
 #include "broker/held_answers.h"
 #include "broker/held_leases.h"
+#include "broker/lease_waits.h"
 #include "broker/revocation_queue.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
@@ -28,6 +29,7 @@ struct RefreshContext {
   const Clock& clock;
   Runtime& runtime;  // runs the renewal of leases
   GrantTurns& turns;
+  LeaseWaits& waits;
   GrantChanges& changes;
   HeldAnswers& answers;
   HarmlessIntents& harmless;

@@ -1,6 +1,7 @@
 #include "broker/revocation_queue.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "base/error.h"
@@ -41,6 +42,12 @@ struct RevocationQueue::Core {
   grants::GrantStore& store;
   const Clock& clock;
   Runtime& runtime;
+  struct Counts {
+    std::atomic<std::uint64_t> confirmed = 0;
+    std::atomic<std::uint64_t> postponed = 0;
+    std::atomic<std::uint64_t> abandoned = 0;
+  };
+  std::unique_ptr<Counts> counts = std::make_unique<Counts>();
 
   static StatusTask Put(std::shared_ptr<const Core> core, PendingRevocation revocation,
                         absl::Duration wait) {
@@ -59,9 +66,11 @@ struct RevocationQueue::Core {
     }
     const bool too_old = core->clock.Now() - revocation.queued_at >= kMaxRevocationAge;
     if (IsFinal(revoked) || too_old) {
+      ++(revoked.ok() ? core->counts->confirmed : core->counts->abandoned);
       (void)co_await core->store.DropRevocation(std::move(revocation.id));
       co_return revoked;
     }
+    ++core->counts->postponed;
     const absl::Duration wait = WaitAfter(++revocation.attempts, revoked);
     (void)co_await Put(core, std::move(revocation), wait);
     co_return revoked;
@@ -137,6 +146,12 @@ void RevocationQueue::Submit(const Client& client,
   if (tokens.empty()) return;
   PendingRevocation revocation = New(client, std::move(tokens));
   core_->runtime.Spawn(Core::KeepAndTry(core_, std::move(revocation)));
+}
+
+RevocationCounts RevocationQueue::counts() const {
+  const Core::Counts& counts = *core_->counts;
+  return {
+      .confirmed = counts.confirmed, .postponed = counts.postponed, .abandoned = counts.abandoned};
 }
 
 Task<int> RevocationQueue::WorkOff() const { return Core::WorkOff(core_); }

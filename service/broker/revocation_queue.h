@@ -2,6 +2,7 @@
 // they lie in the store until the provider has confirmed them, and any replica sees to them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -17,6 +18,13 @@ namespace tokenbroker::broker {
 
 // How long a revocation is tried for.
 inline constexpr absl::Duration kMaxRevocationAge = absl::Hours(24 * 7);
+
+// What came of revocations since start.
+struct RevocationCounts {
+  std::uint64_t confirmed = 0;
+  std::uint64_t postponed = 0;  // to be tried again
+  std::uint64_t abandoned = 0;  // too old, or not to be had at the provider
+};
 
 // Thread-safe. Borrows everything given to it; what it has begun may outlast it, but not those. A
 // copy is the same queue.
@@ -43,6 +51,8 @@ class RevocationQueue {
 
   // Tries what is due, some at a time. Returns how many. Errors: STORE_UNAVAILABLE.
   Task<int> WorkOff() const;
+
+  RevocationCounts counts() const;
 
   // Works off what is due again and again, without end. The queue may be destroyed meanwhile.
   asio::awaitable<void> Run() const;

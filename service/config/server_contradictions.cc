@@ -10,6 +10,12 @@
 namespace tokenbroker::config {
 namespace {
 
+#ifdef TOKENBROKER_EXPORTS_TRACES
+constexpr bool kExportsTraces = true;
+#else
+constexpr bool kExportsTraces = false;
+#endif
+
 bool BothOrNone(const std::string& a, const std::string& b) { return a.empty() == b.empty(); }
 
 void CheckTls(const v1::ServerTls& tls, Faults& faults) {
@@ -35,6 +41,19 @@ void CheckClientTls(const std::string& path, const v1::ClientTls& tls, Faults& f
   if (!BothOrNone(tls.certificate_file(), tls.private_key_file())) {
     faults.Add(path, "needs both certificate_file and private_key_file, or neither");
   }
+}
+
+void CheckTraces(const v1::Config& config, Faults& faults) {
+  if (!config.telemetry().has_traces() || faults.Has("telemetry.traces.otlp_endpoint")) return;
+  if (!kExportsTraces) {
+    faults.Add(
+        "telemetry.traces",
+        "needs a token-broker that was built with opentelemetry-cpp, which this one was not");
+    return;
+  }
+  const std::string& endpoint = config.telemetry().traces().otlp_endpoint();
+  if (endpoint.starts_with("http://") || endpoint.starts_with("https://")) return;
+  faults.Add("telemetry.traces.otlp_endpoint", "must begin with http:// or https://");
 }
 
 bool IsUnixSocket(const std::string& text) {
@@ -127,6 +146,7 @@ void CheckServer(const v1::Config& config, Faults& faults) {
 }
 
 void CheckTelemetry(const v1::Config& config, Faults& faults) {
+  CheckTraces(config, faults);
   if (!config.telemetry().has_metrics() || faults.Has("telemetry.metrics.listen")) return;
   const auto address = ParseAddress(config.telemetry().metrics().listen());
   const bool is_usable = address && address->unix_path.empty() &&

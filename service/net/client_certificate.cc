@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include <ctime>
 #include <memory>
 
 #include "base/base64url.h"
@@ -69,6 +70,20 @@ absl::StatusOr<std::string> CertificateThumbprint(std::string_view certificate_p
       Sha256(std::string_view(reinterpret_cast<char*>(der), static_cast<std::size_t>(size))));
   OPENSSL_free(der);
   return thumbprint;
+}
+
+absl::StatusOr<absl::Time> CertificateExpiry(std::string_view certificate_pem) {
+  ERR_set_mark();
+  const std::unique_ptr<X509, Free<X509_free>> certificate(
+      ReadPem<PEM_read_bio_X509>(certificate_pem));
+  std::tm expiry = {};
+  const bool has_expiry =
+      certificate && ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &expiry) == 1;
+  ERR_pop_to_mark();
+  if (!has_expiry) {
+    return ErrorWithMessage(Reason::kInvalidRequest, "The certificate is not in PEM.");
+  }
+  return absl::FromTM(expiry, absl::UTCTimeZone());
 }
 
 }  // namespace tokenbroker

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/secret.h"
 
 namespace tokenbroker {
@@ -20,5 +21,9 @@ absl::Status CheckClientCertificate(std::string_view certificate_pem, const Secr
 // `x5t#S256` of the first certificate in a PEM text: SHA-256 of its DER form, base64url (RFC 7515
 // section 4.1.8). Errors: INVALID_REQUEST where there is none. Pure and thread-safe.
 absl::StatusOr<std::string> CertificateThumbprint(std::string_view certificate_pem);
+
+// When the first certificate in a PEM text expires (RFC 5280 section 4.1.2.5). Errors:
+// INVALID_REQUEST where there is none. Pure and thread-safe.
+absl::StatusOr<absl::Time> CertificateExpiry(std::string_view certificate_pem);
 
 }  // namespace tokenbroker

@@ -33,7 +33,14 @@ RedisPipeline::RedisPipeline(Runtime& runtime, std::shared_ptr<const RedisOption
       strand_(asio::make_strand(runtime.executor())),
       backoff_(options_->min_reconnect_delay, options_->max_reconnect_delay),
       pause_(strand_),
-      timer_(strand_) {}
+      timer_(strand_) {
+  if (options_->counters) ++options_->counters->connections;
+}
+
+RedisPipeline::~RedisPipeline() {
+  SetConnected(false);
+  if (options_->counters) --options_->counters->connections;
+}
 
 void RedisPipeline::Submit(std::shared_ptr<RedisBatch> batch, absl::Duration timeout,
                            asio::cancellation_slot slot) {
@@ -62,7 +69,7 @@ void RedisPipeline::Reconnect() {
 void RedisPipeline::Shutdown() {
   asio::post(strand_, [self = shared_from_this()] {
     self->phase_ = Phase::kShutDown;
-    self->connected_ = false;
+    self->SetConnected(false);
     self->pause_.cancel();
     self->timer_.cancel();
     if (self->session_ != nullptr) self->session_->Close();
@@ -96,8 +103,8 @@ asio::awaitable<void> RedisPipeline::Run(std::shared_ptr<RedisPipeline> self) {
 
 asio::awaitable<void> RedisPipeline::Serve(std::shared_ptr<RedisSession> session) {
   phase_ = Phase::kConnected;
-  connected_ = true;
-  ++sessions_;
+  SetConnected(true);
+  if (++sessions_ > 1 && options_->counters) ++options_->counters->reconnects;
   session_ = session;
   answered_ = false;
   leaving_ = false;
@@ -111,7 +118,7 @@ asio::awaitable<void> RedisPipeline::Serve(std::shared_ptr<RedisSession> session
   }
   session->Close();
   session_ = nullptr;
-  connected_ = false;
+  SetConnected(false);
   Fail(sent_, WithDelivery(Error(Reason::kStoreUnavailable), Delivery::kUnknown, "closed"));
 }
 
@@ -141,6 +148,11 @@ void RedisPipeline::ScheduleWrite() {
   runtime_.SpawnOn(strand_, WriteWaiting(shared_from_this(), session_));
 }
 
+void RedisPipeline::SetConnected(bool connected) {
+  if (connected_.exchange(connected) == connected || !options_->counters) return;
+  options_->counters->connected += connected ? 1 : -1;
+}
+
 void RedisPipeline::Add(std::shared_ptr<RedisBatch> batch, absl::Duration timeout) {
   const Time now = std::chrono::steady_clock::now();
   batch->deadline = now + ToChrono(std::min(timeout, options_->command_timeout));
@@ -156,6 +168,8 @@ void RedisPipeline::Add(std::shared_ptr<RedisBatch> batch, absl::Duration timeou
     const absl::Status status = Error(Reason::kLimitReached, {{"limit", "redis_commands"}});
     return refuse(WithDelivery(status, Delivery::kNotSent, "overload"));
   }
+  batch->counted = options_->counters;
+  if (batch->counted) ++batch->counted->unanswered;
   if (batch->deadline < timer_at_) SetTimer(batch->deadline);
   waiting_.push_back(std::move(batch));
   ScheduleWrite();
@@ -212,6 +226,7 @@ bool RedisPipeline::TakeReply(RedisReply reply) {
 void RedisPipeline::Complete(RedisBatch& batch, absl::StatusOr<std::vector<RedisReply>> result) {
   // Absent where it was called before: then nobody waits for the replies any more.
   if (batch.done == nullptr) return;
+  if (batch.counted) --batch.counted->unanswered;
   auto done = std::exchange(batch.done, nullptr);
   done(std::move(result));
 }

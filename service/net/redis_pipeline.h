@@ -37,8 +37,9 @@ struct RedisBatch {
   std::vector<RedisReply> replies;
   Completion<std::vector<RedisReply>> done;  // empty once called: the replies are then dropped
   Time deadline = {};
-  std::uint64_t write = 0;    // number of the write that carries it, from 1
-  std::size_t begins_at = 0;  // in that write
+  std::uint64_t write = 0;                 // number of the write that carries it, from 1
+  std::size_t begins_at = 0;               // in that write
+  std::shared_ptr<RedisCounters> counted;  // as unanswered, until `done` is called
 };
 
 // The public functions are thread-safe; everything behind them runs on one strand.
@@ -46,6 +47,7 @@ class RedisPipeline : public std::enable_shared_from_this<RedisPipeline> {
  public:
   static std::shared_ptr<RedisPipeline> Start(Runtime& runtime,
                                               std::shared_ptr<const RedisOptions> options);
+  ~RedisPipeline();
 
   void Submit(std::shared_ptr<RedisBatch> batch, absl::Duration timeout,
               asio::cancellation_slot slot);
@@ -70,6 +72,7 @@ class RedisPipeline : public std::enable_shared_from_this<RedisPipeline> {
   static asio::awaitable<void> WriteWaiting(std::shared_ptr<RedisPipeline> self,
                                             std::shared_ptr<RedisSession> session);
 
+  void SetConnected(bool connected);
   void Add(std::shared_ptr<RedisBatch> batch, absl::Duration timeout);
   void ScheduleWrite();
   // Moves all that waits into one buffer, and on to what is sent.

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "base/secret.h"
 #include "base/task.h"
+#include "net/redis_counters.h"
 #include "net/resp.h"
 #include "net/stream.h"
 
@@ -50,6 +51,8 @@ struct RedisOptions {
   absl::Duration ping_interval = absl::Seconds(1);
   std::size_t max_reply_bytes = 16 << 20;
   std::size_t max_waiting_commands = 10'000;
+  // Where RedisConnection counts; may be null.
+  std::shared_ptr<RedisCounters> counters = nullptr;
 };
 
 // One strand.

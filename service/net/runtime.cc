@@ -12,6 +12,7 @@
 #include "asio/post.hpp"
 #include "asio/strand.hpp"
 #include "asio/this_coro.hpp"
+#include "net/traced_executor.h"
 
 namespace tokenbroker {
 namespace {
@@ -60,7 +61,7 @@ Runtime::~Runtime() { Stop(); }
 
 SpawnedTask Runtime::Spawn(asio::awaitable<void> task) {
   auto control = std::make_shared<SpawnedTask::Control>(context_);
-  const asio::any_io_executor executor = control->strand;
+  const asio::any_io_executor executor = WithCurrentTrace(control->strand);
   // Posted, because co_spawn alone would run the task inside a spawning task's turn, up to its
   // first wait: the two strands would then be one.
   asio::post(executor, [executor, control, task = std::move(task)]() mutable {

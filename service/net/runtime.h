@@ -52,7 +52,8 @@ class Runtime {
 
   // Starts `task` on a strand of its own, so that timers, cancellation and `||` inside it need no
   // lock. Never runs any of it inline. An exception that leaves `task` ends the process: its type
-  // is printed, its text is not, since that could quote a secret.
+  // is printed, its text is not, since that could quote a secret. Belongs to the trace of whoever
+  // spawns it.
   SpawnedTask Spawn(asio::awaitable<void> task);
 
   // The same on a strand that there is already: for net's objects that live on one.

@@ -1,6 +1,11 @@
 #include "provider/measured_http_client.h"
 
+#include <array>
+#include <string>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/trace.h"
 
 namespace tokenbroker::provider {
 namespace {
@@ -25,12 +30,22 @@ std::string_view StatusClass(const absl::StatusOr<HttpResponse>& response) {
 
 Task<HttpResponse> MeasuredHttpClient::Send(HttpRequest request) {
   const std::string_view endpoint = request.endpoint;
+  const TracePtr trace = CurrentTrace();
   const absl::Time began = clock_.Now();
   absl::StatusOr<HttpResponse> response = co_await inner_.Send(std::move(request));
+  const absl::Time now = clock_.Now();
   metrics_.Count(telemetry::Metric::kProviderRequests,
                  {provider_, endpoint, StatusClass(response)});
-  metrics_.Observe(telemetry::Metric::kProviderRequestDuration, {provider_, endpoint},
-                   clock_.Now() - began);
+  metrics_.Observe(telemetry::Metric::kProviderRequestDuration, {provider_, endpoint}, now - began);
+  if (trace != nullptr && trace->sink != nullptr) {
+    const std::array<FinishedSpan::Attribute, 3> attributes = {{
+        {"tokenbroker.provider", provider_},
+        {"tokenbroker.endpoint", endpoint},
+        {"http.response.status_code", std::int64_t{response.ok() ? response->status : 0}},
+    }};
+    RecordSpan(trace, absl::StrCat("provider ", std::string(endpoint)), began, now,
+               !response.ok() || response->status >= 400, attributes);
+  }
   co_return response;
 }
 

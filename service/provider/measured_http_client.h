@@ -1,4 +1,5 @@
-// Counts what is asked of a provider, and how long the answers take.
+// Counts what is asked of a provider, and how long the answers take; a span each, where traces are
+// recorded. The provider is told nothing of the trace: it is a third party.
 #pragma once
 
 #include <string>

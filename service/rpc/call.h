@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "asio/awaitable.hpp"
+#include "base/trace.h"
 #include "grpcpp/server_context.h"
 
 namespace tokenbroker::rpc {
@@ -20,6 +21,8 @@ struct Call {
   absl::Time deadline;
   // Which completion queue it came by, from 0; calls of one queue share one thread.
   std::size_t queue;
+  // What the RPC belongs to, as its caller said; null where the caller said nothing. Set by Visit.
+  TracePtr trace = nullptr;
 };
 
 // How a unary RPC is answered: finished already, or by a coroutine that is still to run.

@@ -11,6 +11,7 @@
 #include "asio/system_error.hpp"
 #include "asio/this_coro.hpp"
 #include "base/error.h"
+#include "net/traced_executor.h"
 #include "rpc/status_details.h"
 
 namespace tokenbroker::rpc {
@@ -42,7 +43,7 @@ void Flight::Launch(asio::awaitable<grpc::Status> coroutine, Cancellation cancel
     self->landed_ = true;
     landed(exception ? ToGrpcStatus(FromException(exception)) : std::move(status));
   };
-  asio::co_spawn(strand_, WithCancellation(cancellation, std::move(coroutine)),
+  asio::co_spawn(WithCurrentTrace(strand_), WithCancellation(cancellation, std::move(coroutine)),
                  asio::bind_cancellation_slot(signal_.slot(),
                                               asio::bind_executor(strand_, std::move(on_landed))));
 }

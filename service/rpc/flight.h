@@ -28,8 +28,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   explicit Flight(asio::any_io_executor executor) : strand_(asio::make_strand(executor)) {}
 
   // Runs `coroutine` on the executor and hands what it returned to `landed`, there too. To be
-  // called once. An exception lands as CANCELLED where the flight was cancelled, as INTERNAL
-  // otherwise.
+  // called once. It belongs to the trace of this thread. An exception lands as CANCELLED where the
+  // flight was cancelled, as INTERNAL otherwise.
   void Launch(asio::awaitable<grpc::Status> coroutine, Cancellation cancellation,
               std::function<void(grpc::Status)> landed);
 

@@ -1,5 +1,6 @@
 #include "rpc/gate.h"
 
+#include <array>
 #include <atomic>
 #include <set>
 #include <utility>
@@ -16,6 +17,7 @@ namespace tokenbroker::rpc {
 namespace {
 
 constexpr char kAuthorization[] = "authorization";
+constexpr char kTraceparent[] = "traceparent";
 
 // The names of google.rpc.Code, which absl::StatusCodeToString gives in a string of its own.
 std::string_view CodeName(absl::StatusCode code) {
@@ -28,6 +30,14 @@ std::string_view CodeName(absl::StatusCode code) {
   }();
   const auto index = static_cast<std::size_t>(code);
   return index < names->size() ? std::string_view((*names)[index]) : "UNKNOWN";
+}
+
+// What the caller says that the RPC belongs to. Of two nobody knows which counts.
+std::optional<TraceContext> ContextOf(const grpc::ServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto found = metadata.find(kTraceparent);
+  if (found == metadata.end() || metadata.count(kTraceparent) > 1) return std::nullopt;
+  return ParseTraceparent({found->second.data(), found->second.size()});
 }
 
 std::vector<std::string> Names(const grpc::AuthContext& context, const char* property) {
@@ -63,10 +73,21 @@ struct Gate::Policy {
   absl::flat_hash_map<const callers::Caller*, std::unique_ptr<const broker::Asker>> askers;
 };
 
+Visit::Visit(Gate& gate, Call& call, std::string_view rpc) : gate_(&gate), call_(&call), rpc_(rpc) {
+  auto context = ContextOf(call.context);
+  if (!context) return;
+  SpanSink* const sink = context->sampled ? gate.spans_ : nullptr;
+  caller_span_ = context->span_id;
+  // A span that nobody records must not be looked for: then the line tells of the caller's.
+  if (sink != nullptr) context->span_id = NewSpanId();
+  call.trace = std::make_shared<const Trace>(Trace{.context = *context, .sink = sink});
+}
+
 Visit::Visit(Visit&& other) noexcept
     : gate_(std::exchange(other.gate_, nullptr)),
       call_(other.call_),
       rpc_(other.rpc_),
+      caller_span_(other.caller_span_),
       asker_(other.asker_),
       policy_(std::move(other.policy_)),
       client_(std::move(other.client_)),
@@ -82,7 +103,10 @@ Visit::~Visit() {
   const ReasonDescription& refusal = Describe(outcome_);
   gate_->metrics_.Record(rpc_, is_ok_ ? std::nullopt : std::optional<Reason>(outcome_),
                          gate_->clock_.Now() - call_->started_at);
-  WriteLine(is_ok_ ? "OK" : refusal.name, is_ok_ ? absl::StatusCode::kOk : refusal.code);
+  const std::string_view outcome = is_ok_ ? "OK" : refusal.name;
+  const absl::StatusCode code = is_ok_ ? absl::StatusCode::kOk : refusal.code;
+  WriteLine(outcome, code);
+  RecordSpan(outcome, code);
 }
 
 void Visit::TellReleased() { WriteLine("OK", absl::StatusCode::kOk); }
@@ -96,7 +120,31 @@ void Visit::WriteLine(std::string_view outcome, absl::StatusCode code) const {
                      .outcome = outcome,
                      .code = CodeName(code),
                      .finished_at = now,
-                     .duration = now - call_->started_at});
+                     .duration = now - call_->started_at,
+                     .trace = call_->trace.get()});
+}
+
+void Visit::RecordSpan(std::string_view outcome, absl::StatusCode code) const {
+  if (call_->trace == nullptr || call_->trace->sink == nullptr) return;
+  const std::string_view caller = asker_ != nullptr ? std::string_view(asker_->name) : "";
+  const std::array<FinishedSpan::Attribute, 5> attributes = {{
+      {"rpc.system", "grpc"},
+      {"rpc.method", rpc_},
+      {"rpc.grpc.status_code", static_cast<std::int64_t>(code)},
+      {"tokenbroker.outcome", outcome},
+      {"tokenbroker.caller", caller},
+  }};
+  const TraceContext& context = call_->trace->context;
+  TraceContext parent = context;
+  parent.span_id = caller_span_;
+  call_->trace->sink->Record({.parent = parent,
+                              .span_id = context.span_id,
+                              .kind = SpanKind::kServer,
+                              .name = rpc_,
+                              .began = call_->started_at,
+                              .ended = gate_->clock_.Now(),
+                              .failed = !is_ok_,
+                              .attributes = attributes});
 }
 
 grpc::Status Visit::Finish(const absl::Status& status) {
@@ -106,8 +154,14 @@ grpc::Status Visit::Finish(const absl::Status& status) {
 }
 
 Gate::Gate(std::shared_ptr<callers::Authenticator> authenticator, Certificates certificates,
-           telemetry::RequestLog& log, telemetry::RpcMetrics& metrics, const Clock& clock)
-    : certificates_(certificates), log_(log), metrics_(metrics), clock_(clock), id_(NextId()) {
+           telemetry::RequestLog& log, telemetry::RpcMetrics& metrics, const Clock& clock,
+           SpanSink* spans)
+    : certificates_(certificates),
+      log_(log),
+      metrics_(metrics),
+      clock_(clock),
+      spans_(spans),
+      id_(NextId()) {
   Replace(std::move(authenticator));
 }
 

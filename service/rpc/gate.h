@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/mutex.h"
 #include "base/task.h"
+#include "base/trace.h"
 #include "broker/use_cases.h"
 #include "callers/authenticator.h"
 #include "grpcpp/support/status.h"
@@ -36,9 +37,9 @@ class Gate;
 // the RPC ends, there is one. Thread-compatible.
 class Visit {
  public:
-  // `rpc` is a constant, as in callers::Caller::rpcs. Borrows the gate and the call.
-  Visit(Gate& gate, const Call& call, std::string_view rpc)
-      : gate_(&gate), call_(&call), rpc_(rpc) {}
+  // `rpc` is a constant, as in callers::Caller::rpcs. Borrows the gate and the call, which gets its
+  // trace.
+  Visit(Gate& gate, Call& call, std::string_view rpc);
   // What was moved from writes nothing.
   Visit(Visit&& other) noexcept;
   Visit& operator=(Visit&&) = delete;
@@ -61,10 +62,13 @@ class Visit {
   friend class Gate;
 
   void WriteLine(std::string_view outcome, absl::StatusCode code) const;
+  // The span of the whole RPC.
+  void RecordSpan(std::string_view outcome, absl::StatusCode code) const;
 
   Gate* gate_;
   const Call* call_;
   std::string_view rpc_;
+  SpanId caller_span_ = {};  // that the RPC is part of
   const broker::Asker* asker_ = nullptr;
   // Keeps the asker, once the RPC waits.
   std::shared_ptr<const void> policy_;
@@ -82,9 +86,10 @@ class Gate {
   // Whether callers may show client certificates, which costs something to look for.
   enum class Certificates { kLookedAt, kNone };
 
-  // Borrows all but the authenticator.
+  // Borrows all but the authenticator. `spans` may be null: then traces are logged, not recorded.
   Gate(std::shared_ptr<callers::Authenticator> authenticator, Certificates certificates,
-       telemetry::RequestLog& log, telemetry::RpcMetrics& metrics, const Clock& clock);
+       telemetry::RequestLog& log, telemetry::RpcMetrics& metrics, const Clock& clock,
+       SpanSink* spans = nullptr);
 
   // Lets another policy decide from now on. RPCs that were admitted before go on as they began.
   void Replace(std::shared_ptr<callers::Authenticator> authenticator) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -118,6 +123,7 @@ class Gate {
   telemetry::RequestLog& log_;
   telemetry::RpcMetrics& metrics_;
   const Clock& clock_;
+  SpanSink* const spans_;
   const std::uint64_t id_;  // tells what a thread keeps of this gate from what it keeps of another
   std::atomic<std::uint64_t> version_ = 0;
   Mutex mutex_;

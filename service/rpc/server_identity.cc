@@ -131,6 +131,11 @@ void ServerIdentity::Replace(Pem pem) {
   is_new_ = true;
 }
 
+std::string ServerIdentity::certificates() const {
+  const MutexLock lock(mutex_);
+  return pem_.certificates;
+}
+
 grpc_ssl_certificate_config_reload_status ServerIdentity::Fetch(
     grpc_ssl_server_certificate_config** config) {
   const MutexLock lock(mutex_);

@@ -50,6 +50,9 @@ class ServerIdentity {
   // Connections from now on see the new one; those that are open stay as they are.
   void Replace(Pem pem) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The certificate that connections see from now on, with its intermediates, in PEM.
+  std::string certificates() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   ClientCertificates client_certificates() const { return client_certificates_; }
 
   // For one server, which `identity` must outlive.
@@ -64,7 +67,7 @@ class ServerIdentity {
       void* identity, grpc_ssl_server_certificate_config** config);
 
   const ClientCertificates client_certificates_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   Pem pem_ ABSL_GUARDED_BY(mutex_);
   bool is_new_ ABSL_GUARDED_BY(mutex_) = true;  // gRPC has not fetched it yet
 };

@@ -93,8 +93,10 @@ class StreamingMethod<Request, Response>::Slot final : private Sender<Response> 
                        .started_at = now,
                        .deadline = absl::FromChrono(context_.deadline()),
                        .queue = queue_.index});
+    auto coroutine = method_.respond_(*call_, request_, *this);
+    const TraceScope scope(call_->trace);
     auto flight = method_.running_.Run(
-        RunningCalls::Kind::kStream, method_.respond_(*call_, request_, *this),
+        RunningCalls::Kind::kStream, std::move(coroutine),
         [this](const grpc::Status& status) { writer_.Finish(status, finished_.tag()); });
     if (flight.ok()) {
       flight_ = *std::move(flight);

@@ -78,8 +78,7 @@ asio::awaitable<grpc::Status> TokenBrokerService::Serve(Visit visit, Work<Reques
   co_return visit.Finish(status);
 }
 
-Answer TokenBrokerService::FindAccessToken(const Call& call,
-                                           const v1::GetAccessTokenRequest& request,
+Answer TokenBrokerService::FindAccessToken(Call& call, const v1::GetAccessTokenRequest& request,
                                            v1::GetAccessTokenResponse& response) {
   Visit visit(gate_, call, kGetAccessToken);
   visit.set_grant_id(request.grant_id());

@@ -53,7 +53,7 @@ class TokenBrokerService final : public Service {
                                       const Request& request, Response& response);
 
   // From the cache on the queue's thread where that can be.
-  Answer FindAccessToken(const Call& call, const v1::GetAccessTokenRequest& request,
+  Answer FindAccessToken(Call& call, const v1::GetAccessTokenRequest& request,
                          v1::GetAccessTokenResponse& response);
 
   StatusTask CreateAuthorizationUrl(Visit& visit, const broker::Asker& asker,

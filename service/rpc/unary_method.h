@@ -119,6 +119,7 @@ class UnaryMethod<Request, Response>::Slot {
       Finish(answer.status());
       return;
     }
+    const TraceScope scope(call.trace);
     auto flight = method_.running_.Run(RunningCalls::Kind::kUnary, answer.TakeCoroutine(),
                                        [this](const grpc::Status& status) { Finish(status); });
     if (flight.ok()) {

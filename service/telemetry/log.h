@@ -21,7 +21,8 @@ class Log {
   Log(LineSink& sink, const Clock& clock, Level threshold, Format format)
       : sink_(sink), clock_(clock), threshold_(threshold), format_(format) {}
 
-  // `event` is a constant: what happened, in a few lower-case words. Writes at once.
+  // `event` is a constant: what happened, in a few lower-case words. Writes at once. What happens
+  // for an RPC whose caller traces it has its `trace_id` and `span_id`.
   void Write(Level level, std::string_view event, std::initializer_list<Field> fields = {}) const;
 
  private:

@@ -22,6 +22,7 @@ enum class Metric {
   kProcessMaxFiles,
   kProcessThreads,
   kProcessStartTime,
+  kCertificateExpiry,
   kConfigReloads,
   // RPCs.
   kRpcs,
@@ -34,10 +35,15 @@ enum class Metric {
   kNearCacheBytes,
   kNearCacheEvictions,
   kNearCacheInvalidations,
+  kNearCacheInvalidationLag,
   kNearCacheTrusted,
   // Refreshes.
   kRefreshes,
   kRefreshesInFlight,
+  kLeaseWaits,
+  kSpoolAnswers,
+  kSpoolOldest,
+  kRevocations,
   // The scheduler.
   kSchedulerGrants,
   kSchedulerOverdue,
@@ -54,9 +60,16 @@ enum class Metric {
   kProviderBreakerOpen,
   kProviderRefusals,
   kProviderQueued,
+  kProviderInFlight,
+  kProviderRateTokens,
+  kProviderRateWaiting,
+  kProviderCoolDown,
   // The store.
   kStoreRequests,
   kStoreRequestDuration,
+  kRedisConnections,
+  kRedisReconnects,
+  kRedisUnanswered,
 };
 
 enum class MetricKind { kCounter, kGauge, kHistogram };

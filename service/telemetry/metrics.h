@@ -6,7 +6,6 @@
 //   });
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <map>
@@ -22,18 +21,13 @@
 #include "prometheus/histogram.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
+#include "telemetry/durations.h"
 #include "telemetry/metric_table.h"
 
 namespace tokenbroker::telemetry {
 
 // One for each label of the metric, in the table's order.
 using LabelValues = std::initializer_list<std::string_view>;
-
-// What a histogram has gathered.
-struct Durations {
-  std::vector<std::uint64_t> counts;  // one for each of DurationBounds, and one for what is longer
-  absl::Duration sum;
-};
 
 // Takes what the sources tell while /metrics is read. Each series once.
 class Scrape {

@@ -53,7 +53,7 @@ void RequestLog::Write(const RequestRecord& record) {
   const Level level = LevelOf(record.code);
   if (level < options_.threshold) return;
 
-  std::array<Field, 7> fields;
+  std::array<Field, 9> fields;
   std::size_t count = 0;
   const auto add = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) fields[count++] = Field{name, value};
@@ -65,6 +65,10 @@ void RequestLog::Write(const RequestRecord& record) {
   add("outcome", record.outcome);
   add("code", record.code);
   fields[count++] = Field{"duration_us", absl::ToInt64Microseconds(record.duration)};
+  if (record.trace != nullptr) {
+    fields[count++] = Field{"trace_id", record.trace->context.trace_id_text()};
+    fields[count++] = Field{"span_id", record.trace->context.span_id_text()};
+  }
 
   Buffer& buffer = buffers_[ThreadIndex() % kBuffers];
   std::string full;

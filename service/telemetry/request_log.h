@@ -19,6 +19,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 #include "base/mutex.h"
+#include "base/trace.h"
 #include "telemetry/line_sink.h"
 #include "telemetry/log_line.h"
 
@@ -34,6 +35,7 @@ struct RequestRecord {
   std::string_view code;      // gRPC status code
   absl::Time finished_at;
   absl::Duration duration;
+  const Trace* trace = nullptr;  // null where the caller named none
 };
 
 // Thread-safe. Borrows the sink.

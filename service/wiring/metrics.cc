@@ -1,10 +1,12 @@
 #include "wiring/metrics.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/error.h"
 #include "google/protobuf/descriptor.h"
 #include "telemetry/process_metrics.h"
@@ -65,6 +67,13 @@ void Tell(telemetry::Metrics& metrics, const broker::Broker& broker) {
       const auto ended = broker.refreshes_ended(reason.reason);
       if (ended > 0) scrape.Set(Metric::kRefreshes, {reason.name}, AsNumber(ended));
     }
+    const broker::LeaseWaits& waits = broker.lease_waits();
+    scrape.Set(Metric::kLeaseWaits, {"this_replica"}, waits.in_this_replica.Sum());
+    scrape.Set(Metric::kLeaseWaits, {"another_replica"}, waits.in_another_replica.Sum());
+    const broker::RevocationCounts revocations = broker.revocations_tried();
+    scrape.Set(Metric::kRevocations, {"confirmed"}, AsNumber(revocations.confirmed));
+    scrape.Set(Metric::kRevocations, {"postponed"}, AsNumber(revocations.postponed));
+    scrape.Set(Metric::kRevocations, {"abandoned"}, AsNumber(revocations.abandoned));
   });
 }
 
@@ -108,6 +117,7 @@ void Tell(telemetry::Metrics& metrics, const ProviderSet& providers, const Clock
       int queued = 0;
       for (const int waiting : state.queued) queued += waiting;
       scrape.Set(Metric::kProviderQueued, {name}, queued);
+      scrape.Set(Metric::kProviderInFlight, {name}, state.in_flight);
       for (const provider::EndpointState& one : state.endpoints) {
         const std::string_view endpoint = provider::EndpointName(one.endpoint);
         scrape.Set(Metric::kProviderBreakerOpen, {name, endpoint},
@@ -116,9 +126,47 @@ void Tell(telemetry::Metrics& metrics, const ProviderSet& providers, const Clock
                    AsNumber(one.refused_by_breaker));
         scrape.Set(Metric::kProviderRefusals, {name, endpoint, "limit"},
                    AsNumber(one.refused_by_limit));
+        if (one.configured_rate) {
+          scrape.Set(Metric::kProviderRateTokens, {name, endpoint}, one.tokens_in_hand);
+        }
+        scrape.Set(Metric::kProviderRateWaiting, {name, endpoint}, one.waiting_for_rate);
+        const absl::Time cool_down_until = one.cool_down_until.value_or(absl::InfinitePast());
+        scrape.Set(Metric::kProviderCoolDown, {name, endpoint},
+                   std::max(0.0, absl::ToDoubleSeconds(cool_down_until - clock.Now())));
       }
     }
   });
+}
+
+void Tell(telemetry::Metrics& metrics, const Store& store) {
+  if (store.redis == nullptr) return;
+  metrics.AddSource([&store](Scrape& scrape) {
+    scrape.Set(Metric::kNearCacheInvalidationLag, {}, store.change_lag->Sum());
+    const double connected = AsNumber(store.redis->connected.load());
+    const double connections = AsNumber(store.redis->connections.load());
+    scrape.Set(Metric::kRedisConnections, {"connected"}, connected);
+    scrape.Set(Metric::kRedisConnections, {"away"}, std::max(0.0, connections - connected));
+    scrape.Set(Metric::kRedisReconnects, {}, AsNumber(store.redis->reconnects.load()));
+    scrape.Set(Metric::kRedisUnanswered, {}, AsNumber(store.redis->unanswered.load()));
+  });
+}
+
+void Tell(telemetry::Metrics& metrics, const storage::DiskSpool* spool) {
+  if (spool == nullptr) return;
+  metrics.AddSource([spool](Scrape& scrape) {
+    const storage::SpoolDepth depth = spool->depth();
+    scrape.Set(Metric::kSpoolAnswers, {"waiting"}, AsNumber(depth.waiting));
+    scrape.Set(Metric::kSpoolAnswers, {"set_aside"}, AsNumber(depth.set_aside));
+    // The spool's times are the system's, whatever clock the broker goes by.
+    scrape.Set(Metric::kSpoolOldest, {},
+               std::max(0.0, absl::ToDoubleSeconds(absl::Now() - depth.oldest)));
+  });
+}
+
+void Tell(telemetry::Metrics& metrics, const CertificateExpiries& certificates,
+          const rpc::ServerIdentity* identity) {
+  metrics.AddSource(
+      [&certificates, identity](Scrape& scrape) { certificates.Tell(scrape, identity); });
 }
 
 }  // namespace tokenbroker::wiring

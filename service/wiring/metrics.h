@@ -8,7 +8,9 @@
 #include "rpc/server.h"
 #include "telemetry/metrics.h"
 #include "telemetry/rpc_metrics.h"
+#include "wiring/certificate_expiries.h"
 #include "wiring/provider_set.h"
+#include "wiring/stores.h"
 
 namespace tokenbroker::wiring {
 
@@ -24,5 +26,10 @@ void Tell(telemetry::Metrics& metrics, const broker::Broker& broker);
 void Tell(telemetry::Metrics& metrics, const broker::Scheduler& scheduler);
 void Tell(telemetry::Metrics& metrics, const rpc::Server& server);
 void Tell(telemetry::Metrics& metrics, const ProviderSet& providers, const Clock& clock);
+void Tell(telemetry::Metrics& metrics, const Store& store);
+// `spool` and `identity` may be null: then nothing is told.
+void Tell(telemetry::Metrics& metrics, const storage::DiskSpool* spool);
+void Tell(telemetry::Metrics& metrics, const CertificateExpiries& certificates,
+          const rpc::ServerIdentity* identity);
 
 }  // namespace tokenbroker::wiring

@@ -24,6 +24,7 @@
 #include "storage/measured/measured_grant_store.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics_listener.h"
+#include "telemetry/otlp_spans.h"
 #include "telemetry/request_log.h"
 #include "wiring/admin.h"
 #include "wiring/callers.h"
@@ -98,6 +99,8 @@ struct Process::Parts {
   const Clock& clock;
   const telemetry::Log log;
   const rpc::GrpcLog grpc_log;
+  const std::string replica = ReplicaName();
+  std::unique_ptr<SpanSink> spans;  // null where none are recorded
   telemetry::RequestLog request_log;
   const std::shared_ptr<telemetry::Metrics> metrics = std::make_shared<telemetry::Metrics>();
   telemetry::RpcMetrics rpc_metrics = MakeRpcMetrics();
@@ -107,7 +110,7 @@ struct Process::Parts {
   std::optional<grants::KeyRing> key_ring;
   Store store;
   std::optional<ProviderSet> providers;
-  std::unique_ptr<grants::AnswerSpool> spool;
+  std::unique_ptr<storage::DiskSpool> spool;
   std::unique_ptr<broker::Clients> clients;
   std::unique_ptr<broker::Broker> broker;
   std::unique_ptr<broker::Reaper> reaper;
@@ -116,6 +119,7 @@ struct Process::Parts {
   IssuerKeysByConfig issuer_keys;
   std::unique_ptr<rpc::Gate> gate;
   std::shared_ptr<rpc::ServerIdentity> identity;  // null without TLS
+  CertificateExpiries certificates{loaded.config};
   std::shared_ptr<Reload> reload;
   std::unique_ptr<rpc::TokenBrokerService> service;
   std::unique_ptr<rpc::AdminService> admin_service;
@@ -137,6 +141,13 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
   Parts& parts = *process->parts_;
   const config::v1::Config& settings = parts.loaded.config;
 
+  if (settings.telemetry().has_traces()) {
+    parts.spans =
+        telemetry::MakeOtlpSpans({.endpoint = settings.telemetry().traces().otlp_endpoint(),
+                                  .version = TB_VERSION,
+                                  .instance = parts.replica},
+                                 parts.log);
+  }
   ASSIGN_OR_RETURN(parts.key_ring, KeyRingOf(parts.loaded));
   parts.store = StoreOf(parts.loaded, parts.runtime, clock, *parts.key_ring, parts.log);
   parts.store.grants = std::make_shared<storage::MeasuredGrantStore>(std::move(parts.store.grants),
@@ -153,7 +164,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
       settings.server().limits().max_pending_authorizations_per_caller();
   parts.broker = std::make_unique<broker::Broker>(
       *parts.clients, *parts.store.grants, clock, parts.cache, parts.changes, parts.runtime,
-      broker::BrokerOptions{.replica = ReplicaName(),
+      broker::BrokerOptions{.replica = parts.replica,
                             .refresh_ahead = settings.refresh().scheduler().enabled(),
                             .spool = parts.spool.get(),
                             .spool_when = settings.refresh().spool().every_answer()
@@ -181,7 +192,7 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
                    AuthenticatorOf(settings, parts.issuer_keys, parts.runtime, clock, parts.log));
   parts.gate =
       std::make_unique<rpc::Gate>(std::move(authenticator), CertificatesOf(settings.server()),
-                                  parts.request_log, parts.rpc_metrics, clock);
+                                  parts.request_log, parts.rpc_metrics, clock, parts.spans.get());
   parts.reload = std::make_shared<Reload>(std::move(file), parts.loaded,
                                           ReloadParts{.runtime = parts.runtime,
                                                       .clock = clock,
@@ -193,7 +204,8 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(config::LoadedConfig con
                                                       .cache = parts.cache,
                                                       .issuer_keys = parts.issuer_keys,
                                                       .gate = *parts.gate,
-                                                      .identity = parts.identity.get()});
+                                                      .identity = parts.identity.get(),
+                                                      .certificates = parts.certificates});
   parts.service = std::make_unique<rpc::TokenBrokerService>(*parts.broker, *parts.gate);
   parts.admin_service = std::make_unique<rpc::AdminService>(
       parts.broker->administration(),
@@ -253,6 +265,9 @@ absl::Status Process::ServeMetrics() {
   Tell(*parts.metrics, *parts.scheduler);
   Tell(*parts.metrics, *parts.server);
   Tell(*parts.metrics, *parts.providers, parts.clock);
+  Tell(*parts.metrics, parts.store);
+  Tell(*parts.metrics, parts.spool.get());
+  Tell(*parts.metrics, parts.certificates, parts.identity.get());
   ASSIGN_OR_RETURN(parts.metrics_listener,
                    telemetry::MetricsListener::Start(settings.metrics().listen(), parts.metrics));
   parts.log.Write(telemetry::Level::kInfo, "serving metrics",

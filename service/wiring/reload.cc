@@ -110,6 +110,7 @@ absl::StatusOr<std::vector<std::string>> Reload::RunLocked() {
   parts_.providers.Adopt(std::move(providers));
   parts_.issuer_keys = std::move(issuer_keys);
   if (identity) parts_.identity->Replace(*std::move(identity));
+  parts_.certificates.Replace(loaded->config);
   parts_.cache.Clear();
   running_ = std::move(digests);
   files_ = FilesOf(file_, loaded->config);

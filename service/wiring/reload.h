@@ -22,6 +22,7 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "wiring/callers.h"
+#include "wiring/certificate_expiries.h"
 #include "wiring/configuration_files.h"
 #include "wiring/provider_set.h"
 
@@ -40,6 +41,7 @@ struct ReloadParts {
   IssuerKeysByConfig& issuer_keys;
   rpc::Gate& gate;
   rpc::ServerIdentity* identity;  // null without TLS
+  CertificateExpiries& certificates;
 };
 
 // Thread-safe: reloads come one after the other. Borrows the parts, which must outlive the

@@ -81,6 +81,7 @@ RedisSentinelOptions SentinelOf(const config::v1::RedisStore& redis, const Redis
     auto sentinel = std::make_shared<RedisOptions>(like);
     sentinel->endpoint = TcpEndpointOf(address, settings.has_tls() ? &settings.tls() : nullptr);
     sentinel->database = 0;
+    sentinel->counters = nullptr;
     sentinel->login = {};
     if (settings.has_password()) {
       sentinel->login = LoginOf(settings.username(), settings.password(), secrets);
@@ -142,9 +143,11 @@ asio::awaitable<void> WarnOfSettings(storage::RedisGrantStore& store, const tele
 }
 
 storage::RedisStoreOptions RedisOptionsOf(const config::LoadedConfig& loaded,
-                                          std::function<void()> on_too_few_replicas) {
+                                          std::function<void()> on_too_few_replicas,
+                                          std::shared_ptr<RedisCounters> counters) {
   const config::v1::RedisStore& redis = loaded.config.store().redis();
   auto options = std::make_shared<RedisOptions>();
+  options->counters = std::move(counters);
   const std::string& address = redis.address();
   if (address.starts_with(kUnixPrefix)) {
     options->endpoint = UnixEndpoint{.path = address.substr(sizeof kUnixPrefix - 1)};
@@ -193,24 +196,28 @@ Store StoreOf(const config::LoadedConfig& loaded, Runtime& runtime, const Clock&
               const grants::KeyRing& ring, const telemetry::Log& log) {
   if (!loaded.config.store().has_redis()) {
     auto memory = std::make_shared<storage::MemoryGrantStore>(clock);
-    return {.grants = memory, .limits = memory};
+    return {.grants = memory, .limits = memory, .redis = nullptr, .change_lag = nullptr};
   }
-  auto redis = std::make_shared<storage::RedisGrantStore>(runtime, clock, ring,
-                                                          RedisOptionsOf(loaded, WarningOf(log)));
+  auto counters = std::make_shared<RedisCounters>();
+  auto change_lag = std::make_shared<telemetry::DurationCells>();
+  storage::RedisStoreOptions options = RedisOptionsOf(loaded, WarningOf(log), counters);
+  options.on_change_heard = [change_lag](absl::Duration lag) { change_lag->Add(lag); };
+  auto redis = std::make_shared<storage::RedisGrantStore>(runtime, clock, ring, std::move(options));
   runtime.Spawn(WarnOfSettings(*redis, log));
-  return {.grants = redis, .limits = redis};
+  return {.grants = redis,
+          .limits = redis,
+          .redis = std::move(counters),
+          .change_lag = std::move(change_lag)};
 }
 
-absl::StatusOr<std::unique_ptr<grants::AnswerSpool>> SpoolOf(const config::LoadedConfig& loaded,
-                                                             const grants::KeyRing& ring,
-                                                             const telemetry::Log& log) {
+absl::StatusOr<std::unique_ptr<storage::DiskSpool>> SpoolOf(const config::LoadedConfig& loaded,
+                                                            const grants::KeyRing& ring,
+                                                            const telemetry::Log& log) {
   const config::v1::Config& config = loaded.config;
   if (config.refresh().has_spool()) {
     const config::v1::RefreshSpool& settings = config.refresh().spool();
     const auto open = settings.shared() ? storage::DiskSpool::OpenShared : storage::DiskSpool::Open;
-    ASSIGN_OR_RETURN(std::unique_ptr<grants::AnswerSpool> spool,
-                     open(settings.directory(), ring, log));
-    return spool;
+    return open(settings.directory(), ring, log);
   }
   if (config.store().has_redis()) {
     log.Write(telemetry::Level::kWarning, "no spool",

@@ -7,12 +7,14 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "config/config.h"
-#include "grants/answer_spool.h"
 #include "grants/grant_store.h"
 #include "grants/seal.h"
 #include "limits/limit_store.h"
+#include "net/redis_counters.h"
 #include "net/runtime.h"
+#include "storage/disk/disk_spool.h"
 #include "storage/redis/redis_grant_store.h"
+#include "telemetry/durations.h"
 #include "telemetry/log.h"
 
 namespace tokenbroker::wiring {
@@ -24,6 +26,9 @@ absl::StatusOr<grants::KeyRing> KeyRingOf(const config::LoadedConfig& loaded);
 struct Store {
   std::shared_ptr<grants::GrantStore> grants;
   std::shared_ptr<limits::LimitStore> limits;  // the same object
+  // What Redis's part counts; null where the store is not Redis.
+  std::shared_ptr<const RedisCounters> redis;
+  std::shared_ptr<const telemetry::DurationCells> change_lag;  // from a change to the news of it
 };
 
 // Makes the store; a Redis need not be reachable yet. Where its settings risk what is stored, a
@@ -39,8 +44,8 @@ std::shared_ptr<storage::RedisGrantStore> RedisStoreOf(const config::LoadedConfi
 
 // Opens the spool, if there is one; null where there is none. Borrows `ring` and `log`.
 // Errors: INTERNAL with a message for people.
-absl::StatusOr<std::unique_ptr<grants::AnswerSpool>> SpoolOf(const config::LoadedConfig& loaded,
-                                                             const grants::KeyRing& ring,
-                                                             const telemetry::Log& log);
+absl::StatusOr<std::unique_ptr<storage::DiskSpool>> SpoolOf(const config::LoadedConfig& loaded,
+                                                            const grants::KeyRing& ring,
+                                                            const telemetry::Log& log);
 
 }  // namespace tokenbroker::wiring

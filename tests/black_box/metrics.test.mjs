@@ -1,13 +1,17 @@
 // What the broker tells Prometheus about itself.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Broker, baseConfig, redisStore, runBroker } from './harness/broker.mjs';
-import { accepts, eventually } from './harness/child.mjs';
+import grpc from '@grpc/grpc-js';
+import { Authority } from './harness/certificates.mjs';
+import { accepts, eventually, scratchFolder } from './harness/child.mjs';
 import { UP, fails } from './harness/expect.mjs';
 import { HostileWorld } from './harness/hostile_world.mjs';
 import { METRICS, metricsAddress, scrape } from './harness/metrics.mjs';
 import { Redis } from './harness/redis.mjs';
+import { RedisProxy } from './harness/redis_proxy.mjs';
 import { leaksIn } from './harness/secrets.mjs';
 
 describe('metrics', () => {
@@ -95,6 +99,141 @@ describe('metrics', () => {
     for (const path of ['/', '/etc/passwd', '/metrics/../../etc/passwd', '/debug']) {
       assert.equal((await fetch(`http://${address}${path}`)).status, 404, path);
     }
+  });
+});
+
+describe('metrics of what the broker depends on', () => {
+  let redis;
+  let proxy;
+  let world;
+  before(async () => {
+    redis = await Redis.start();
+    proxy = await RedisProxy.start(redis.port);
+    const authority = new Authority();
+    const server = authority.issue('IP:127.0.0.1', { days: 30 });
+    world = await HostileWorld.start({
+      size: 6,
+      client: { refresh: { floor: '0s' } },
+      config: {
+        ...redisStore(proxy.port),
+        refresh: { scheduler: { enabled: false }, lease: '1s', spool: { directory: join(scratchFolder(), 'spool') } },
+        server: { tls: { certificate_file: server.certFile, private_key_file: server.keyFile } },
+        telemetry: { log: { level: 'debug' }, ...METRICS },
+      },
+      options: { credentials: grpc.credentials.createSsl(authority.ca) },
+    });
+  });
+  after(async () => {
+    await world?.stop();
+    await proxy?.stop();
+    await redis?.stop();
+  });
+  const metrics = () => scrape(world.broker);
+
+  async function signedIn() {
+    const one = world.newCase();
+    await one.run();
+    one.held = (await one.token()).access_token;
+    return one;
+  }
+  const renew = (one) => one.token({ rejected_access_token: one.held });
+
+  it('tell when the certificate of the server expires', async () => {
+    const at = (await metrics()).value('tokenbroker_certificate_expiry_timestamp_seconds', { use: 'server' });
+    const days = (at - Date.now() / 1000) / 86400;
+    assert.ok(days > 29.9 && days <= 30, `${days} days`);
+  });
+
+  it('tell how long Redis takes to tell of a change', async () => {
+    const lag = async () => (await metrics()).value('tokenbroker_near_cache_invalidation_lag_seconds_count');
+    const one = await signedIn();
+    const before = await lag();
+    await renew(one);
+    await eventually(async () => (await lag()) > before, 'the news of the change is timed');
+  });
+
+  it('tell of refreshes that wait for another of the same grant', async () => {
+    const waits = async () => (await metrics()).value('tokenbroker_lease_wait_seconds_count', { holder: 'this_replica' });
+    const before = await waits();
+    const one = await signedIn();
+    const second = await one.token({ audience: 'https://api.example.org/a' });
+    one.op.next('token', { response: (answer) => ({ ...answer, delayMs: 300 }) });
+    await Promise.all([renew(one), one.token({ audience: 'https://api.example.org/a', rejected_access_token: second.access_token })]);
+    assert.equal(await waits(), before + 1);
+    const { value } = await metrics();
+    assert.ok(value('tokenbroker_lease_wait_seconds_sum', { holder: 'this_replica' }) > 0.1);
+    assert.equal(value('tokenbroker_lease_wait_seconds_count', { holder: 'another_replica' }), 0);
+  });
+
+  it('tell of connections to Redis, and that they were lost', async () => {
+    await eventually(async () => (await metrics()).value('tokenbroker_redis_connections', { state: 'connected' }) === 4, 'all are there');
+    const before = (await metrics()).value('tokenbroker_redis_reconnects_total');
+    proxy.cut();
+    const again = async () => {
+      const { value } = await metrics();
+      return value('tokenbroker_redis_reconnects_total') >= before + 4
+        && value('tokenbroker_redis_connections', { state: 'away' }) === 0;
+    };
+    await eventually(again, 'all are there again');
+    assert.equal((await metrics()).value('tokenbroker_redis_unanswered'), 0);
+  });
+
+  it('tell of an answer that is on disk alone, and that it is stored', async () => {
+    const one = await signedIn();
+    let release;
+    const held = new Promise((resolve) => { release = resolve; });
+    one.op.next('token', { response: (answer) => ({ ...answer, when: held }) });
+    const renewed = renew(one).catch((error) => error);
+    await eventually(() => one.op.requests('token').some(({ form }) => form.grant_type === 'refresh_token'), 'the refresh leaves');
+    proxy.leave();
+    release();
+    const waiting = async () => (await metrics()).value('tokenbroker_spool_answers', { state: 'waiting' });
+    await eventually(async () => (await waiting()) === 1, 'the answer is on disk');
+    const { value } = await metrics();
+    assert.ok(value('tokenbroker_spool_oldest_age_seconds') > 0);
+    assert.equal(value('tokenbroker_redis_connections', { state: 'connected' }), 0);
+    await proxy.comeBack();
+    await eventually(async () => (await waiting()) === 0, 'the store has it', 15000);
+    assert.equal((await metrics()).value('tokenbroker_spool_oldest_age_seconds'), 0);
+    assert.equal((await metrics()).value('tokenbroker_spool_answers', { state: 'set_aside' }), 0);
+    await renewed;
+  });
+
+  it('tell what came of revocations', async () => {
+    const count = async (outcome) => (await metrics()).value('tokenbroker_revocations_total', { outcome });
+    const one = await signedIn();
+    const before = [await count('confirmed'), await count('postponed')];
+    one.op.next('revocation', { instead: { status: 503, headers: {}, body: '' } });
+    await one.rpc.RevokeGrant({ grant_id: one.grantId });
+    await eventually(async () => (await count('postponed')) === before[1] + 1, 'it is tried again later');
+    const other = await signedIn();
+    await other.rpc.RevokeGrant({ grant_id: other.grantId });
+    await eventually(async () => (await count('confirmed')) > before[0], 'the provider has confirmed it');
+  });
+});
+
+describe('metrics of the limits of a provider', () => {
+  it('tell of tokens in hand, requests that wait, and cool-downs', async () => {
+    const world = await HostileWorld.start({
+      size: 1,
+      provider: { rate_limit: { requests_per_second: 50, burst: 50 } },
+      client: { refresh: { floor: '0s' } },
+      config: { telemetry: { log: { level: 'debug' }, ...METRICS } },
+    });
+    const one = world.newCase();
+    await one.run();
+    const labels = { provider: one.client, endpoint: 'token' };
+    const first = await scrape(world.broker);
+    assert.ok(first.value('tokenbroker_provider_rate_tokens', labels) >= 0);
+    assert.equal(first.value('tokenbroker_provider_rate_waiting', labels), 0);
+    assert.equal(first.value('tokenbroker_provider_cool_down_seconds', labels), 0);
+    assert.equal(first.value('tokenbroker_provider_in_flight', { provider: one.client }), 0);
+    const { access_token: held } = await one.token();
+    one.op.next('token', { instead: { status: 429, headers: { 'retry-after': '30' }, body: '' } });
+    await assert.rejects(one.token({ rejected_access_token: held }));
+    const left = (await scrape(world.broker)).value('tokenbroker_provider_cool_down_seconds', labels);
+    assert.ok(left > 20 && left <= 30, `${left} s`);
+    await world.stop();
   });
 });
 

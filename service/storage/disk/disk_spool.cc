@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -12,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "grants/record.h"
@@ -28,6 +31,13 @@ constexpr char kSetAside[] = ".set-aside";
 
 grants::SealedName SealedNameOf(const std::string& name) {
   return {.name = absl::StrCat("spool/", name), .generation = 0};
+}
+
+// When a file was last written; now where that cannot be had.
+absl::Time WrittenAt(const std::string& path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0) return absl::Now();
+  return absl::TimeFromTimespec(status.st_mtim);
 }
 
 // The one word for the log: a message could quote what it should not.
@@ -122,6 +132,7 @@ absl::Status DiskSpool::Put(const std::string& name, const grants::GrantCommit& 
   const std::string sealed = ring_.Seal(grants::SerializeAnswer(commit), SealedNameOf(name));
   absl::Status written = WriteDurably(PathOf(name, kAnswer), sealed);
   if (written.ok()) {
+    NoteWaiting(name, absl::Now());
     log_.Write(telemetry::Level::kWarning, "answer spooled",
                {{"grant_id", commit.grant.id}, {"file", name}});
   } else {
@@ -133,6 +144,7 @@ absl::Status DiskSpool::Put(const std::string& name, const grants::GrantCommit& 
 }
 
 void DiskSpool::Drop(const std::string& name) {
+  NoteGone(name);
   const std::string path = PathOf(name, kAnswer);
   if (std::remove(path.c_str()) == 0 || errno == ENOENT) return;
   const std::string because(SystemError("remove", path).message());
@@ -146,6 +158,11 @@ void DiskSpool::SetAside(const std::string& name, const absl::Status& why) {
     if (std::rename(path.c_str(), aside.c_str()) == 0) break;
   }
   (void)SyncFolder(folder_);
+  NoteGone(name);
+  {
+    const MutexLock lock(mutex_);
+    ++set_aside_;
+  }
   const std::string check = CheckOf(why);
   log_.Write(telemetry::Level::kError, "spooled answer set aside",
              {{"file", aside}, {"check", check}});
@@ -172,11 +189,29 @@ std::vector<grants::SpooledAnswer> DiskSpool::Load() {
       SetAside(name, commit.status());
       continue;
     }
+    NoteWaiting(name, WrittenAt(path));
     const std::string whole = PathOf(name, kAnswer);
     if (path != whole) (void)std::rename(path.c_str(), whole.c_str());
     answers.push_back({.name = name, .commit = *std::move(commit)});
   }
   return answers;
+}
+
+SpoolDepth DiskSpool::depth() const {
+  const MutexLock lock(mutex_);
+  SpoolDepth depth{.waiting = waiting_.size(), .set_aside = set_aside_};
+  for (const auto& [name, since] : waiting_) depth.oldest = std::min(depth.oldest, since);
+  return depth;
+}
+
+void DiskSpool::NoteWaiting(const std::string& name, absl::Time since) {
+  const MutexLock lock(mutex_);
+  waiting_.try_emplace(name, since);
+}
+
+void DiskSpool::NoteGone(const std::string& name) {
+  const MutexLock lock(mutex_);
+  waiting_.erase(name);
 }
 
 std::string DiskSpool::PathOf(const std::string& name, const char* suffix) const {

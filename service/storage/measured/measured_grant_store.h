@@ -1,4 +1,5 @@
-// Counts what is asked of a store, and how long the answers take.
+// Counts what is asked of a store, and how long the answers take; a span each, where traces are
+// recorded.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/trace.h"
 #include "grants/grant_store.h"
 #include "telemetry/metrics.h"
 
@@ -133,15 +135,17 @@ class MeasuredGrantStore final : public grants::GrantStore {
   void Observe(grants::GrantObserver* observer) override { inner_->Observe(observer); }
 
  private:
-  // The outcome of a request, and its end.
-  void Note(std::string_view operation, const absl::Status& status, absl::Time began);
+  // The outcome of a request that was made for `trace`, and its end.
+  void Note(std::string_view operation, const absl::Status& status, absl::Time began,
+            const TracePtr& trace);
 
   StatusTask Timed(std::string_view operation, StatusTask request);
   template <typename T>
   Task<T> Timed(std::string_view operation, Task<T> request) {
+    const TracePtr trace = CurrentTrace();
     const absl::Time began = clock_.Now();
     absl::StatusOr<T> answer = co_await std::move(request);
-    Note(operation, answer.status(), began);
+    Note(operation, answer.status(), began, trace);
     co_return answer;
   }
 

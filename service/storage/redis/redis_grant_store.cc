@@ -55,7 +55,8 @@ RedisGrantStore::RedisGrantStore(Runtime& runtime, const Clock& clock, const gra
       walk_(parts_),
       token_ids_(parts_),
       limits_(parts_),
-      revocations_(parts_) {}
+      revocations_(parts_),
+      echoes_(clock, std::move(options.on_change_heard)) {}
 
 StatusTask RedisGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
   return authorizations_.Put(std::move(state), std::move(pending));
@@ -95,7 +96,9 @@ Task<Grant> RedisGrantStore::FindGrant(std::string grant_id) {
 
 StatusTask RedisGrantStore::CommitGrant(GrantCommit commit) {
   const std::string id = commit.grant.id;
+  echoes_.Sent(id);
   absl::Status status = co_await grants_.Commit(std::move(commit));
+  if (!status.ok()) echoes_.Failed(id);
   // Also after a failure: the change may have been made all the same.
   TellChanged(id);
   co_return status;
@@ -103,8 +106,10 @@ StatusTask RedisGrantStore::CommitGrant(GrantCommit commit) {
 
 Task<Grant> RedisGrantStore::EndGrant(std::string grant_id, GrantState state, std::string because,
                                       absl::Duration tombstone_lifetime) {
+  echoes_.Sent(grant_id);
   absl::StatusOr<Grant> was =
       co_await grants_.End(grant_id, state, std::move(because), tombstone_lifetime);
+  if (!was.ok()) echoes_.Failed(grant_id);
   TellChanged(grant_id);
   co_return was;
 }
@@ -225,6 +230,7 @@ void RedisGrantStore::Observe(grants::GrantObserver* observer) {
   callbacks.on_disconnected = [this] {
     // A Redis that went away may come back without what it held.
     index_key_.Forget();
+    echoes_.Forget();
     observer_->OnChangesLost();
   };
   callbacks.on_message = [this](std::string_view, const RedisReply& payload) {
@@ -247,7 +253,10 @@ void RedisGrantStore::OnMessage(const RedisReply& payload) {
   }
   for (const RedisReply& key : *payload.Array()) {
     if (key.String() == nullptr) continue;
-    if (const auto id = keys_.GrantIdOf(*key.String())) observer_->OnGrantChanged(*id);
+    const auto id = keys_.GrantIdOf(*key.String());
+    if (!id) continue;
+    observer_->OnGrantChanged(*id);
+    echoes_.Heard(*id);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "net/redis_sentinels.h"
 #include "net/redis_servers.h"
 #include "net/runtime.h"
+#include "storage/redis/change_echoes.h"
 #include "storage/redis/index_key.h"
 #include "storage/redis/keys.h"
 #include "storage/redis/redis_authorizations.h"
@@ -40,6 +41,8 @@ struct RedisStoreOptions {
   // At most one of them; without either, the endpoint of `redis` is the server.
   std::optional<RedisSentinelOptions> sentinel = {};
   std::optional<RedisClusterOptions> cluster = {};
+  // Told how long the news of each change of a grant by this replica took; may be empty.
+  ChangeEchoes::Tell on_change_heard = {};
 };
 
 // Thread-safe. Connects at once and ever again; while Redis is away every method fails with
@@ -139,6 +142,7 @@ class RedisGrantStore final : public grants::GrantStore, public limits::LimitSto
   RedisLimits limits_;
   RedisRevocations revocations_;
 
+  ChangeEchoes echoes_;
   grants::GrantObserver* observer_ = nullptr;
   // Last, so that it is the first to go: its callbacks use what stands above.
   std::unique_ptr<RedisListening> listening_;

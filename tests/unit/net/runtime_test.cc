@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "asio/error_code.hpp"
@@ -11,6 +12,7 @@
 #include "asio/steady_timer.hpp"
 #include "asio/use_awaitable.hpp"
 #include "base/error.h"
+#include "base/trace.h"
 #include "gtest/gtest.h"
 #include "support/status_matchers.h"
 
@@ -52,6 +54,45 @@ asio::awaitable<std::string> SpawnAndLook(Runtime& runtime) {
 TEST(Runtime, RunsNothingOfASpawnedTaskInline) {
   Runtime runtime(1);
   EXPECT_EQ(RunBlocking(runtime, SpawnAndLook(runtime)), "untouched");
+}
+
+// Lets other work have its turn on this thread, then says what it belongs to itself.
+asio::awaitable<TracePtr> TraceAfterAWait() {
+  asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(1));
+  asio::error_code error;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  co_return CurrentTrace();
+}
+
+asio::awaitable<void> SpawnInTrace(Runtime& runtime,
+                                   std::shared_ptr<internal::BlockingResult<TracePtr>> child) {
+  (void)co_await TraceAfterAWait();
+  runtime.Spawn(internal::SetWhenDone(TraceAfterAWait(), child));
+}
+
+TEST(Runtime, KeepsTheTraceOfWhoeverSpawnsThroughAllWaits) {
+  Runtime runtime(1);
+  std::vector<TracePtr> traces;
+  std::vector<std::shared_ptr<internal::BlockingResult<TracePtr>>> children;
+  for (int i = 0; i < 3; ++i) {
+    traces.push_back(std::make_shared<const Trace>());
+    children.push_back(std::make_shared<internal::BlockingResult<TracePtr>>());
+    const TraceScope scope(traces.back());
+    runtime.Spawn(SpawnInTrace(runtime, children.back()));
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(children[i]->Wait(), traces[i]);
+  EXPECT_EQ(RunBlocking(runtime, TraceAfterAWait()), nullptr);
+}
+
+TEST(Runtime, CancelsATaskThatBelongsToATrace) {
+  Runtime runtime;
+  auto started = std::make_shared<internal::BlockingResult<bool>>();
+  auto ended = std::make_shared<internal::BlockingResult<absl::Status>>();
+  const TraceScope scope(std::make_shared<const Trace>());
+  const SpawnedTask task = runtime.Spawn(internal::SetWhenDone(WaitForEver(started), ended));
+  started->Wait();
+  task.Cancel();
+  EXPECT_TRUE(HasReason(ended->Wait(), Reason::kCancelled));
 }
 
 TEST(Runtime, EndsTheWaitOfACancelledTaskWithAnError) {

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "base/error.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/disk/durable_file.h"
@@ -94,6 +96,35 @@ TEST_F(DiskSpoolTest, ReplacesAndDrops) {
   spool->Drop("a");
   EXPECT_THAT(spool->Load(), IsEmpty());
   EXPECT_THAT(Files(), IsEmpty());
+}
+
+TEST_F(DiskSpoolTest, TellsHowMuchWaitsAndForHowLong) {
+  const auto spool = Open();
+  EXPECT_EQ(spool->depth().waiting, 0U);
+  EXPECT_EQ(spool->depth().oldest, absl::InfiniteFuture());
+  const absl::Time before = absl::Now();
+  ASSERT_OK(spool->Put("a", Answer("grant-1")));
+  const absl::Time between = absl::Now();
+  ASSERT_OK(spool->Put("b", Answer("grant-2")));
+  ASSERT_OK(spool->Put("a", Answer("grant-1")));  // still waits since the first time
+  EXPECT_EQ(spool->depth().waiting, 2U);
+  EXPECT_GE(spool->depth().oldest, before);
+  EXPECT_LE(spool->depth().oldest, between);
+  spool->Drop("a");
+  EXPECT_EQ(spool->depth().waiting, 1U);
+  EXPECT_GE(spool->depth().oldest, between);
+  spool->SetAside("b", Error(Reason::kGrantUnknown));
+  EXPECT_EQ(spool->depth().waiting, 0U);
+  EXPECT_EQ(spool->depth().set_aside, 1U);
+}
+
+TEST_F(DiskSpoolTest, TellsSinceWhenAnswersOfAFormerProcessWait) {
+  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  const absl::Time loaded_after = absl::Now();
+  const auto spool = Open();
+  ASSERT_THAT(spool->Load(), SizeIs(1));
+  EXPECT_EQ(spool->depth().waiting, 1U);
+  EXPECT_LE(spool->depth().oldest, loaded_after);
 }
 
 TEST_F(DiskSpoolTest, ShowsNothingToOthers) {

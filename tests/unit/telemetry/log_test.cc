@@ -1,9 +1,11 @@
 #include "telemetry/log.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 #include "base/json.h"
+#include "base/trace.h"
 #include "gmock/gmock.h"
 #include "support/manual_clock.h"
 
@@ -37,6 +39,19 @@ TEST(Log, WritesTextForPeople) {
   log.Write(Level::kError, "cannot listen", {{"why", "port in use"}, {"port", "7070"}});
   EXPECT_EQ(written.sink.text,
             "2026-01-01T00:00:01.002003Z error cannot listen why=\"port in use\" port=7070\n");
+}
+
+TEST(Log, NamesTheTraceThatItIsWrittenFor) {
+  Written written;
+  const Log log(written.sink, written.clock, Level::kInfo, Format::kText);
+  Trace trace;
+  trace.context.trace_id.fill('a');
+  trace.context.span_id.fill('b');
+  const TraceScope scope(std::make_shared<const Trace>(trace));
+  log.Write(Level::kInfo, "listening", {{"queues", 2}});
+  EXPECT_EQ(written.sink.text,
+            "2026-01-01T00:00:00.000000Z info listening queues=2 "
+            "trace_id=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa span_id=bbbbbbbbbbbbbbbb\n");
 }
 
 TEST(Log, LeavesOutWhatIsBelowTheThreshold) {

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "prometheus/text_serializer.h"
 #include "support/status_matchers.h"
+#include "telemetry/durations.h"
 #include "telemetry/metrics_listener.h"
 #include "telemetry/per_thread_cells.h"
 #include "telemetry/process_metrics.h"
@@ -133,6 +134,21 @@ TEST(MetricsListener, SaysWhereItListensAndRefusesATakenPort) {
   EXPECT_THAT((*listener)->address(), ::testing::MatchesRegex("127\\.0\\.0\\.1:[1-9][0-9]*"));
   EXPECT_THAT(MetricsListener::Start((*listener)->address(), metrics),
               StatusIs(absl::StatusCode::kInternal));
+}
+
+TEST(DurationCells, PutsEachDurationIntoItsBucket) {
+  DurationCells cells;
+  for (const absl::Duration duration :
+       {absl::ZeroDuration(), absl::Microseconds(50), absl::Milliseconds(3), absl::Hours(1)}) {
+    cells.Add(duration);
+  }
+  cells.Add(-absl::Seconds(1));  // a clock that was set back
+  const Durations sum = cells.Sum();
+  ASSERT_EQ(sum.counts.size(), DurationBounds().size() + 1);
+  EXPECT_EQ(sum.counts.front(), 3U);
+  EXPECT_EQ(sum.counts[6], 1U);  // up to 5 ms
+  EXPECT_EQ(sum.counts.back(), 1U);
+  EXPECT_EQ(sum.sum, absl::Hours(1) + absl::Microseconds(3050));
 }
 
 }  // namespace

@@ -41,6 +41,20 @@ RequestRecord Record() {
           .duration = absl::Microseconds(42)};
 }
 
+TEST(RequestLog, NamesTheTraceOfTheCaller) {
+  StringSink sink;
+  RequestLog log(sink, {.format = Format::kText});
+  Trace trace;
+  trace.context.trace_id.fill('a');
+  trace.context.span_id.fill('b');
+  RequestRecord record = Record();
+  record.trace = &trace;
+  log.Write(record);
+  log.Flush();
+  EXPECT_THAT(sink.text(),
+              HasSubstr(" trace_id=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa span_id=bbbbbbbbbbbbbbbb\n"));
+}
+
 TEST(RequestLog, WritesWhoWhatWhichGrantAndOutcome) {
   StringSink sink;
   RequestLog log(sink, {});
