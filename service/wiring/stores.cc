@@ -189,7 +189,7 @@ std::shared_ptr<storage::RedisGrantStore> RedisStoreOf(const config::LoadedConfi
                                                        Runtime& runtime, const Clock& clock,
                                                        const grants::KeyRing& ring) {
   return std::make_shared<storage::RedisGrantStore>(runtime, clock, ring,
-                                                    RedisOptionsOf(loaded, [] {}));
+                                                    RedisOptionsOf(loaded, [] {}, nullptr));
 }
 
 Store StoreOf(const config::LoadedConfig& loaded, Runtime& runtime, const Clock& clock,

@@ -213,13 +213,18 @@ describe('metrics of what the broker depends on', () => {
 });
 
 describe('metrics of the limits of a provider', () => {
-  it('tell of tokens in hand, requests that wait, and cool-downs', async () => {
-    const world = await HostileWorld.start({
+  let world;
+  before(async () => {
+    world = await HostileWorld.start({
       size: 1,
       provider: { rate_limit: { requests_per_second: 50, burst: 50 } },
       client: { refresh: { floor: '0s' } },
       config: { telemetry: { log: { level: 'debug' }, ...METRICS } },
     });
+  });
+  after(() => world?.stop());
+
+  it('tell of tokens in hand, requests that wait, and cool-downs', async () => {
     const one = world.newCase();
     await one.run();
     const labels = { provider: one.client, endpoint: 'token' };
@@ -232,8 +237,7 @@ describe('metrics of the limits of a provider', () => {
     one.op.next('token', { instead: { status: 429, headers: { 'retry-after': '30' }, body: '' } });
     await assert.rejects(one.token({ rejected_access_token: held }));
     const left = (await scrape(world.broker)).value('tokenbroker_provider_cool_down_seconds', labels);
-    assert.ok(left > 20 && left <= 30, `${left} s`);
-    await world.stop();
+    assert.ok(left > 20 && left < 60, `${left} s`); // with jitter, so that replicas do not come back together
   });
 });
 

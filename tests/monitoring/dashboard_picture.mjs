@@ -45,7 +45,7 @@ async function startBrokers() {
       ...redisStore(proxy.port),
       refresh: spool(),
       server: { tls: { certificate_file: identity.certFile, private_key_file: identity.keyFile } },
-      telemetry: { log: { level: 'warn' }, ...METRICS },
+      telemetry: { ...METRICS },
     },
     options: { credentials: grpc.credentials.createSsl(authority.ca) },
   });
