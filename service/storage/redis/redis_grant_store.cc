@@ -226,7 +226,11 @@ void RedisGrantStore::Observe(grants::GrantObserver* observer) {
   observer_->OnChangesLost();
   RedisSubscription subscription{.tracked_prefixes = {keys_.GrantPrefix()}};
   RedisSubscriberCallbacks callbacks;
-  callbacks.on_connected = [this] { observer_->OnChangesSeenAgain(); };
+  callbacks.on_connected = [this] {
+    // Nobody was told of what was sent in between: the next news would be taken for its.
+    echoes_.Forget();
+    observer_->OnChangesSeenAgain();
+  };
   callbacks.on_disconnected = [this] {
     // A Redis that went away may come back without what it held.
     index_key_.Forget();
