@@ -9,14 +9,14 @@
 //           killed soon after, or although the answer had been committed, or a third time
 
 const GAP_MS = 10_000; // a store that is away may hold up a commit for so long
-const SLACK_MS = 50; // two processes read the clock
 
 // `families` is the provider's report; `grants` the broker's last word: Map of subject to {state, number}, where state
 // is 'alive', 'ended' or what went wrong; `killed` the processes [{pid, at}], and `senders` which of them each event came from:
 // Map of event.via to pid.
 export function reckon({ families, grants, killed, senders }) {
   const found = { refreshes: 0, lost: [], reused: [], ended: [] };
-  const diedInTheGap = ({ at, via }) => killed.some((kill) => kill.pid === senders.get(via) && kill.at >= at - SLACK_MS && kill.at <= at + GAP_MS);
+  // Before or after: what has left a process is answered though the process is gone.
+  const diedInTheGap = ({ at, via }) => killed.some((kill) => kill.pid === senders.get(via) && kill.at <= at + GAP_MS);
   for (const [index, family] of families.entries()) {
     const grant = grants.get(family.subject);
     if (!grant) continue; // its sign-in did not finish

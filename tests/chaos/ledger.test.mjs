@@ -13,6 +13,7 @@ const CASES = [
   ['never refreshed, alive', { events: [], number: 0, grant: alive(0) }, {}],
   ['answer lost, tried once more, says so', { events: [ok(0, 0, false), again(0, 9000)], number: 1, dead: true, grant: ended }, { ended: 1 }],
   ['killed in the gap, tried once more, says so', { events: [ok(0, 1000), again(0, 9000)], number: 1, dead: true, killed: [{ pid: 7, at: 1100 }], grant: ended }, { ended: 1 }],
+  ['killed with its request on the way, tried once more, says so', { events: [ok(0, 1000), again(0, 9000)], number: 1, dead: true, killed: [{ pid: 7, at: 600 }], grant: ended }, { ended: 1 }],
   ['refreshed twice without a reason', { events: [ok(0, 0), again(0, 100)], number: 1, dead: true, grant: ended }, { reused: 1, lost: 1 }],
   ['a kill long after explains nothing', { events: [ok(0, 0), again(0, 90_000)], number: 1, dead: true, killed: [{ pid: 7, at: 80_000 }], grant: ended }, { reused: 1, lost: 1 }],
   ['another process was killed, not the one that sent it', { events: [ok(0, 0), again(0, 9000)], number: 1, dead: true, killed: [{ pid: 8, at: 100 }], grant: ended }, { reused: 1, lost: 1 }],
