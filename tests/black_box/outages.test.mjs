@@ -4,12 +4,15 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Broker, redisStore } from './harness/broker.mjs';
 import { eventually } from './harness/child.mjs';
+import { UP, fails } from './harness/expect.mjs';
 import { HostileWorld } from './harness/hostile_world.mjs';
+import { METRICS, scrape } from './harness/metrics.mjs';
 import { Redis } from './harness/redis.mjs';
 import { RedisProxy } from './harness/redis_proxy.mjs';
 
 const STORE = 'STORE_UNAVAILABLE';
 const PROVIDER = 'PROVIDER_UNAVAILABLE';
+const STORE_AWAY = { code: 'UNAVAILABLE', reason: STORE, retry: true };
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const BACKCHANNEL = { sid: undefined, sub: 'user-1' };
 
@@ -90,10 +93,13 @@ describe('the outage matrix', () => {
     redis = await Redis.start();
     proxy = await RedisProxy.start(redis.port);
     world = await HostileWorld.start({
-      size: 3 * 2 * ROWS.length + 2,
+      size: 3 * 2 * ROWS.length + 5,
       provider: { request_timeout: '2s', connect_timeout: '1s' },
       client: { refresh: { floor: '0s' }, client_credentials: true, token_exchange: true },
-      config: { ...redisStore(proxy.port, { connect_timeout: '500ms', command_timeout: '500ms' }) },
+      config: {
+        ...redisStore(proxy.port, { connect_timeout: '500ms', command_timeout: '500ms' }),
+        telemetry: { log: { level: 'debug' }, ...METRICS },
+      },
     });
   });
   after(async () => {
@@ -171,6 +177,63 @@ describe('the outage matrix', () => {
     await assert.rejects(world.broker.rpc.SubmitCallback(signIn.callback));
     await storeIsBack();
     await eventually(() => world.broker.rpc.SubmitCallback(signIn.callback), 'the callback is taken', 20000);
+  });
+
+  it('R16: what the store had is there when it is back, since an error is no absence', async () => {
+    const signIn = await eventually(prepare, 'the store is back');
+    storeLeaves();
+    const cold = await Broker.start(world.config);
+    for (const broker of [world.broker, cold]) {
+      await fails(broker.rpc.GetGrant({ grant_id: signIn.grantId }), STORE_AWAY);
+    }
+    await storeIsBack();
+    for (const broker of [world.broker, cold]) {
+      const { grant } = await eventually(() => broker.rpc.GetGrant({ grant_id: signIn.grantId }), 'the grant is there', 20000);
+      assert.equal(grant.state, 'GRANT_STATE_ACTIVE');
+      assert.equal((await broker.rpc.GetAccessToken({ grant_id: signIn.grantId })).access_token, signIn.held);
+    }
+    await cold.stop();
+  });
+
+  it('R17: every failure of the store is counted by operation, and told to the caller', async () => {
+    const signIn = await eventually(prepare, 'the store is back');
+    const operations = {
+      find_grant: () => world.broker.rpc.GetGrant({ grant_id: signIn.grantId }),
+      list_grants: () => world.broker.rpc.ListGrants({ client: signIn.client }),
+      count_authorizations: () => world.broker.rpc.CreateAuthorizationUrl({ client: signIn.client, redirect_uri: signIn.redirectUri }),
+      find_authorization: () => world.broker.rpc.SubmitCallback(signIn.callback),
+    };
+    const failures = async () => {
+      const { value } = await scrape(world.broker);
+      return Object.fromEntries(Object.keys(operations).map((operation) => [operation, value('tokenbroker_store_requests_total', { operation, outcome: STORE }) ?? 0]));
+    };
+    const before = await failures();
+    storeLeaves();
+    try {
+      for (const call of Object.values(operations)) await fails(call(), STORE_AWAY);
+    } finally {
+      await storeIsBack();
+    }
+    const after_ = await failures();
+    for (const operation of Object.keys(operations)) assert.ok(after_[operation] > before[operation], operation);
+  });
+
+  it('R18: it starts without its provider, is ready, and finds it when it comes', async () => {
+    const other = await eventually(prepare, 'the store is back');
+    providerLeaves();
+    const cold = await Broker.start(world.config);
+    try {
+      await eventually(async () => (await scrape(cold)).value('tokenbroker_ready') === 1, 'it is ready');
+      const begin = () => cold.rpc.CreateAuthorizationUrl({ client: other.client, redirect_uri: other.redirectUri });
+      for (let i = 0; i < 5; ++i) await fails(begin(), UP);
+      // What needs no provider is served meanwhile.
+      assert.equal((await cold.rpc.GetAccessToken({ grant_id: other.grantId })).access_token, other.held);
+      await providerIsBack();
+      await eventually(begin, 'the provider is found', 30000);
+    } finally {
+      if (!world.server.server.listening) await providerIsBack();
+      await cold.stop();
+    }
   });
 
   it('a grant that was revoked while its provider was away is revoked there later', async () => {

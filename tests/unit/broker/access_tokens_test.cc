@@ -1,5 +1,6 @@
 #include "broker/access_tokens.h"
 
+#include <random>
 #include <thread>
 
 #include "broker/broker_fixture.h"
@@ -175,6 +176,54 @@ TEST_F(AccessTokenReading, NeedsAnOptInForTheClientsOwnTokens) {
   AccessTokenQuery query{.selector = ByClientCredentials{"shop"}};
   EXPECT_THAT(Run(broker_->GetAccessToken(asker_, std::move(query), InTime())),
               FailsWith(Reason::kOperationNotSupported));
+}
+
+// A token that says what it was issued for.
+std::string TokenFor(const oauth::RefreshToken& asked) {
+  std::string what = std::string(asked.refresh_token.Reveal()) + " for " + asked.scopes.ToString();
+  if (asked.audience) what += " at " + *asked.audience;
+  for (const std::string& resource : asked.resources) what += " at " + resource;
+  return what;
+}
+
+// R9: whatever is asked for in whatever order, from the cache, the store or the provider: nobody
+// gets the token of another grant, audience or scope set.
+TEST_F(AccessTokenReading, R9AlwaysGivesTheTokenThatWasAskedFor) {
+  std::mt19937 random(9);
+  const auto below = [&random](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
+  const oauth::Scopes granted = {"openid", "orders:read", "orders:write"};
+  std::vector<std::string> ids;
+  for (const char* const family : {"RT-a", "RT-b", "RT-c", "RT-d"}) {
+    ids.push_back(SignIn({.access_token = std::string(family) + " for ",
+                          .refresh_token = family,
+                          .scopes = granted})
+                      .id);
+  }
+  provider_->Answer(
+      Now([](const oauth::AuthorizationGrant& grant) -> absl::StatusOr<oauth::TokenResponse> {
+        return oauth::TokenResponse{
+            .access_token = Secret(TokenFor(std::get<oauth::RefreshToken>(grant))),
+            .token_type = "Bearer",
+            .lifetime = absl::Hours(1)};
+      }));
+  provider_->RepeatLastAnswer();
+  const std::vector<std::string> audiences = {
+      "", "https://other.example", "https://api.example/orders", "https://api.example/bills"};
+  const std::vector<oauth::Scopes> selections = {
+      {}, {"openid"}, {"orders:read"}, {"orders:write", "orders:read"}};
+  for (int i = 0; i < 2000; ++i) {
+    const std::size_t whose = below(ids.size());
+    const std::string& audience = audiences[below(audiences.size())];
+    const oauth::Scopes& scopes = selections[below(selections.size())];
+    std::string expected = std::string("RT-") + "abcd"[whose] + " for " + scopes.ToString();
+    if (!audience.empty()) expected += " at " + audience;
+    AccessTokenQuery query{.scopes = scopes.values(), .audience = audience};
+    ASSERT_EQ(TokenOf(Get(ids[whose], std::move(query))), expected) << i;
+    if (below(20) == 0) clock_.Advance(absl::Minutes(20));
+  }
+  EXPECT_GT(RefreshesSent().size(), 200u);
 }
 
 }  // namespace

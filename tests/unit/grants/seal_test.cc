@@ -61,6 +61,7 @@ TEST(KeyRing, SealsWithTheFirstAndOpensWithAll) {
   EXPECT_THAT(MetadataOf(opened.status()), Contains(Pair("key_id", "2026")));
 }
 
+// R9: a record that got into another grant's place, or back into its own, does not open.
 TEST(KeyRing, OpensNothingUnderAnotherNameGenerationOrKey) {
   const KeyRing ring = Ring(Key("a", 'a'));
   const std::string sealed = ring.Seal(Secret("x"), kName);
