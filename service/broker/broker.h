@@ -14,6 +14,7 @@
 #include "broker/callback.h"
 #include "broker/client.h"
 #include "broker/grant_changes.h"
+#include "broker/held_answers.h"
 #include "broker/logout.h"
 #include "broker/refresh.h"
 #include "broker/revocation.h"
@@ -73,6 +74,8 @@ class Broker final : public UseCases {
 
   // How many refreshes are under way: a drain waits for none.
   int refreshes_in_flight() const { return refresh_.in_flight(); }
+  // How many sign-ins are between their callback and their grant.
+  int sign_ins_in_flight() const { return callback_.in_flight(); }
   // How many have ended so: no reason means OK.
   std::uint64_t refreshes_ended(std::optional<Reason> reason) const {
     return refresh_.ended(reason);
@@ -90,7 +93,8 @@ class Broker final : public UseCases {
   asio::awaitable<void> WorkOffRevocations() const;
 
   // Puts answers of providers that the store has not taken on disk: for the end of the process.
-  void SpoolAnswers() { refresh_.SpoolAnswers(); }
+  // Blocks.
+  void SpoolAnswers() { answers_->SpoolAll(); }
   // Gives up the leases of refreshes that have no answer: for the end of the process.
   asio::awaitable<void> HandLeasesBack() { return refresh_.HandLeasesBack(); }
 
@@ -98,6 +102,7 @@ class Broker final : public UseCases {
   const Clients& clients_;
   grants::GrantStore& store_;
   const RevocationQueue revocations_;
+  const std::shared_ptr<HeldAnswers> answers_;
   Authorization authorization_;
   Callback callback_;
   Refresh refresh_;

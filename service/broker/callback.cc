@@ -10,6 +10,7 @@
 #include "broker/browser_binding.h"
 #include "broker/pause.h"
 #include "broker/redemption.h"
+#include "broker/refresh_commit.h"
 #include "oauth/authorization_response.h"
 
 namespace tokenbroker::broker {
@@ -17,15 +18,6 @@ namespace {
 
 using grants::CallbackOutcome;
 using grants::ClaimedAuthorization;
-
-CallbackOutcome CopyOf(const CallbackOutcome& outcome) {
-  CallbackOutcome copy{.grant_id = outcome.grant_id,
-                       .id_token_claims = outcome.id_token_claims.Copy()};
-  if (outcome.front_channel_access_token) {
-    copy.front_channel_access_token = outcome.front_channel_access_token->Copy();
-  }
-  return copy;
-}
 
 absl::StatusOr<oauth::AuthorizationResponse> Parse(const SubmittedCallback& callback) {
   return callback.kind == SubmittedCallback::Kind::kFormBody
@@ -55,6 +47,8 @@ Task<ClaimedAuthorization> Claim(grants::GrantStore& store, const Clock& clock, 
 Task<std::shared_ptr<const CallbackOutcome>> ClaimAndRedeem(Redemption redemption,
                                                             std::string digest) {
   grants::GrantStore& store = redemption.store;
+  const Clock& clock = redemption.clock;
+  const absl::Time expires_at = redemption.pending.expires_at;
   const Secret state = redemption.response.state.Copy();
   // Neither must one that bears no request now: the code is sent only after the claim.
   provider::Urgency urgency(provider::Priority::kCallback);
@@ -77,20 +71,30 @@ Task<std::shared_ptr<const CallbackOutcome>> ClaimAndRedeem(Redemption redemptio
     (void)co_await store.SpendAuthorization(std::move(kept_under));
     co_return outcome.status();
   }
-  CallbackOutcome kept = CopyOf(*outcome);
-  // The grant is there: a store that fails now costs only the answer to a repeated callback.
-  (void)co_await store.FinishAuthorization(std::move(kept_under), std::move(kept));
+  grants::FinishedSignIn finished{std::move(kept_under), outcome->Copy()};
+  (void)co_await FinishUntilStored(store, clock, std::move(finished), expires_at);
   co_return std::make_shared<const CallbackOutcome>(*std::move(outcome));
+}
+
+Task<std::shared_ptr<const CallbackOutcome>> Counted(
+    Task<std::shared_ptr<const CallbackOutcome>> work,
+    std::shared_ptr<std::atomic<int>> in_flight) {
+  in_flight->fetch_add(1);
+  auto outcome = co_await std::move(work);
+  in_flight->fetch_sub(1);
+  co_return outcome;
 }
 
 }  // namespace
 
 Callback::Callback(const Clients& clients, grants::GrantStore& store, const Clock& clock,
-                   Runtime& runtime, RevocationQueue revocations)
+                   Runtime& runtime, RevocationQueue revocations,
+                   std::shared_ptr<HeldAnswers> answers)
     : clients_(clients),
       store_(store),
       clock_(clock),
       revocations_(std::move(revocations)),
+      answers_(std::move(answers)),
       flights_(runtime, clock) {}
 
 Task<CallbackAnswer> Callback::Submit(const Asker& asker, SubmittedCallback callback,
@@ -122,11 +126,14 @@ Task<CallbackAnswer> Callback::Submit(const Asker& asker, SubmittedCallback call
                                        .clock = clock_,
                                        .revocations = revocations_,
                                        .pending = *std::move(pending),
-                                       .response = std::move(response)},
-               digest]() mutable { return ClaimAndRedeem(std::move(redemption), digest); };
+                                       .response = std::move(response),
+                                       .answers = answers_},
+               digest, in_flight = in_flight_]() mutable {
+    return Counted(ClaimAndRedeem(std::move(redemption), digest), std::move(in_flight));
+  };
   auto landed = co_await flights_.Run(digest, std::move(work), deadline);
   if (!landed.ok()) co_return landed.status();
-  CallbackOutcome outcome = CopyOf(**landed);
+  CallbackOutcome outcome = (*landed)->Copy();
   co_return co_await Present(std::move(outcome), std::move(caller_context));
 }
 

@@ -1,6 +1,7 @@
 // SubmitCallback: from what the browser brought back to a grant.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "base/secret.h"
 #include "base/task.h"
 #include "broker/client.h"
+#include "broker/held_answers.h"
 #include "broker/revocation_queue.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
@@ -37,7 +39,7 @@ class Callback {
   // `runtime` runs what must go on when the caller hangs up.
   // What is got and not kept is revoked by `revocations`.
   Callback(const Clients& clients, grants::GrantStore& store, const Clock& clock, Runtime& runtime,
-           RevocationQueue revocations);
+           RevocationQueue revocations, std::shared_ptr<HeldAnswers> answers);
 
   // Checks the authorization response against the request it answers, redeems the code once, checks
   // the answer, and stores the grant. The very same callback by the same caller gets the very same
@@ -51,6 +53,9 @@ class Callback {
   // STORE_UNAVAILABLE.
   Task<CallbackAnswer> Submit(const Asker& asker, SubmittedCallback callback, absl::Time deadline);
 
+  // How many callbacks are being worked out, for draining.
+  int in_flight() const { return in_flight_->load(); }
+
  private:
   Task<CallbackAnswer> Present(grants::CallbackOutcome outcome, Secret caller_context) const;
 
@@ -60,6 +65,8 @@ class Callback {
   grants::GrantStore& store_;
   const Clock& clock_;
   const RevocationQueue revocations_;
+  const std::shared_ptr<HeldAnswers> answers_;
+  const std::shared_ptr<std::atomic<int>> in_flight_ = std::make_shared<std::atomic<int>>(0);
   provider::SingleFlight<std::string, SharedOutcome> flights_;
 };
 

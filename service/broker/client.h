@@ -29,7 +29,7 @@ struct RefreshRules {
   absl::Duration idle_after = absl::Hours(24);  // without use; then left to be refreshed on demand
   std::optional<absl::Duration> refresh_token_idle_lifetime = {};  // at the provider
   absl::Duration request_timeout = absl::Seconds(30);
-  absl::Duration lease = absl::Seconds(15);  // renewed while the provider is slow
+  absl::Duration lease = absl::Seconds(5);  // renewed while the provider is slow
 };
 
 // When authorization requests are pushed to the provider (RFC 9126). It is also done wherever the

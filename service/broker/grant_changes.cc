@@ -37,12 +37,23 @@ struct GrantChanges::Listeners {
     for (const auto& [number, tell] : found->second) tell();
   }
 
-  void TellAll() ABSL_LOCKS_EXCLUDED(mutex) {
+  void SeeNothing() ABSL_LOCKS_EXCLUDED(mutex) {
+    const MutexLock lock(mutex);
+    seen_since.reset();
+  }
+
+  void SeeAgain(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex) {
     const MutexLock lock(mutex);
     ++interruptions;
+    seen_since = now;
     for (const auto& [grant_id, of_grant] : by_grant) {
       for (const auto& [number, tell] : of_grant) tell();
     }
+  }
+
+  std::optional<absl::Time> SeenSince() const ABSL_LOCKS_EXCLUDED(mutex) {
+    const MutexLock lock(mutex);
+    return seen_since;
   }
 
   std::uint64_t Interruptions() const ABSL_LOCKS_EXCLUDED(mutex) {
@@ -54,6 +65,7 @@ struct GrantChanges::Listeners {
   absl::flat_hash_map<std::string, OfGrant> by_grant ABSL_GUARDED_BY(mutex);
   std::uint64_t next_number ABSL_GUARDED_BY(mutex) = 0;
   std::uint64_t interruptions ABSL_GUARDED_BY(mutex) = 0;
+  std::optional<absl::Time> seen_since ABSL_GUARDED_BY(mutex);
 };
 
 struct GrantChanges::Listening::Place {
@@ -88,6 +100,8 @@ GrantChanges::Listening GrantChanges::Listen(const std::string& grant_id, Tell t
 
 std::uint64_t GrantChanges::interruptions() const { return listeners_->Interruptions(); }
 
+std::optional<absl::Time> GrantChanges::seen_since() const { return listeners_->SeenSince(); }
+
 void GrantChanges::TellListeners(const std::string& place) { listeners_->TellOf(place); }
 
 void GrantChanges::OnGrantChanged(const std::string& grant_id) {
@@ -95,11 +109,14 @@ void GrantChanges::OnGrantChanged(const std::string& grant_id) {
   listeners_->TellOf(grant_id);
 }
 
-void GrantChanges::OnChangesLost() { cache_.OnChangesLost(); }
+void GrantChanges::OnChangesLost() {
+  cache_.OnChangesLost();
+  listeners_->SeeNothing();
+}
 
 void GrantChanges::OnChangesSeenAgain() {
   cache_.OnChangesSeenAgain();
-  listeners_->TellAll();
+  listeners_->SeeAgain(cache_.clock().Now());
 }
 
 }  // namespace tokenbroker::broker

@@ -10,8 +10,9 @@ grants::GrantCommit WithoutLease(const grants::GrantCommit& commit) {
   return {.grant = commit.grant.Copy(), .expected_generation = commit.expected_generation};
 }
 
-HeldAnswers::Held::Held(HeldAnswers& all, grants::GrantCommit commit)
-    : all_(all), name_(RandomToken(16)), commit_(std::move(commit)) {}
+HeldAnswers::Held::Held(HeldAnswers& all, grants::GrantCommit commit,
+                        std::optional<grants::FinishedSignIn> sign_in)
+    : all_(all), name_(RandomToken(16)), sign_in_(std::move(sign_in)), commit_(std::move(commit)) {}
 
 HeldAnswers::Held::~Held() {
   const MutexLock lock(all_.mutex_);
@@ -28,7 +29,7 @@ void HeldAnswers::Held::Spool() {
   if (all_.spool_ == nullptr) return;
   const MutexLock lock(mutex_);
   if (is_settled_ || is_current_on_disk_) return;
-  is_current_on_disk_ = all_.spool_->Put(name_, commit_).ok();
+  is_current_on_disk_ = all_.spool_->Put(name_, commit_, sign_in_ ? &*sign_in_ : nullptr).ok();
   is_on_disk_ |= is_current_on_disk_;
 }
 
@@ -38,8 +39,9 @@ void HeldAnswers::Held::Settle() {
   if (is_on_disk_) all_.spool_->Drop(name_);
 }
 
-std::shared_ptr<HeldAnswers::Held> HeldAnswers::Hold(const grants::GrantCommit& commit) {
-  auto held = std::shared_ptr<Held>(new Held(*this, WithoutLease(commit)));
+std::shared_ptr<HeldAnswers::Held> HeldAnswers::Hold(
+    const grants::GrantCommit& commit, std::optional<grants::FinishedSignIn> sign_in) {
+  auto held = std::shared_ptr<Held>(new Held(*this, WithoutLease(commit), std::move(sign_in)));
   bool spool_now = when_ == SpoolWhen::kEveryAnswer;
   {
     const MutexLock lock(mutex_);

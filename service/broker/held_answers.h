@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -39,10 +40,12 @@ class HeldAnswers {
 
    private:
     friend class HeldAnswers;
-    Held(HeldAnswers& all, grants::GrantCommit commit);
+    Held(HeldAnswers& all, grants::GrantCommit commit,
+         std::optional<grants::FinishedSignIn> sign_in);
 
     HeldAnswers& all_;
     const std::string name_;
+    const std::optional<grants::FinishedSignIn> sign_in_;
     Mutex mutex_;
     grants::GrantCommit commit_ ABSL_GUARDED_BY(mutex_);
     bool is_current_on_disk_ ABSL_GUARDED_BY(mutex_) = false;
@@ -51,7 +54,13 @@ class HeldAnswers {
   };
 
   // Holds `commit`. Blocks for a disk write with kEveryAnswer.
-  std::shared_ptr<Held> Hold(const grants::GrantCommit& commit) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::shared_ptr<Held> Hold(const grants::GrantCommit& commit) {
+    return Hold(commit, std::nullopt);
+  }
+  // The same for a new grant (expected generation 0) and the sign-in that it comes from.
+  std::shared_ptr<Held> Hold(const grants::GrantCommit& commit,
+                             std::optional<grants::FinishedSignIn> sign_in)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // For the end of the process: what is held from here on goes to the disk at once.
   void SpoolAll() ABSL_LOCKS_EXCLUDED(mutex_);

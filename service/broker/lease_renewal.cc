@@ -62,6 +62,12 @@ LeaseRenewal::LeaseRenewal(Runtime& runtime, const Clock& clock, grants::GrantSt
 
 LeaseRenewal::~LeaseRenewal() { watch_->over.store(true); }
 
+std::function<bool()> LeaseRenewal::IsOurs() const {
+  return [watch = watch_] {
+    return watch->clock.Now() - absl::FromUnixNanos(watch->confirmed_ns.load()) < watch->lifetime;
+  };
+}
+
 StatusTask LeaseRenewal::Confirm() const {
   const std::shared_ptr<Watch> watch = watch_;
   for (int i = 0; i < kTries; ++i) {

@@ -1,6 +1,7 @@
 // A lease that is kept alive while a slow provider answers.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,10 @@ class LeaseRenewal {
   // LEASE_LOST; STORE_UNAVAILABLE, also where the store takes a third of the lease to answer, again
   // and again. Suspends: no round trip where the last renewal is fresh.
   StatusTask Confirm() const;
+
+  // Whether the lease is certainly ours at the moment of the call. Thread-safe; may be called when
+  // this object is gone, as long as its clock is there.
+  std::function<bool()> IsOurs() const;
 
  private:
   struct Watch;

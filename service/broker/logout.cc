@@ -32,8 +32,9 @@ std::optional<std::string> IfGiven(std::string&& value) {
 
 }  // namespace
 
-Logout::Logout(const Clients& clients, grants::GrantStore& store, const Clock& clock)
-    : clients_(clients), store_(store), clock_(clock) {}
+Logout::Logout(const Clients& clients, grants::GrantStore& store, const Clock& clock,
+               RevocationQueue revocations)
+    : clients_(clients), store_(store), clock_(clock), revocations_(std::move(revocations)) {}
 
 Task<Secret> Logout::CreateUrl(const Asker& asker, LogoutWish wish, absl::Time deadline) {
   CO_RETURN_IF_ERROR(CheckWish(wish));
@@ -104,24 +105,35 @@ Task<int> Logout::SubmitToken(const Asker& asker, SubmittedLogoutToken submitted
 
 Task<int> Logout::EndGrants(grants::GrantFilter filter, std::string client_id) {
   int ended = 0;
+  std::size_t unreadable = 0;
   std::string page_token;
   do {
     grants::GrantFilter copy = filter;
     auto page = co_await store_.ListGrants(std::move(copy), kGrantsAtATime, std::move(page_token));
     if (!page.ok()) co_return page.status();
     page_token = std::move(page->next_page_token);
+    unreadable += page->unreadable;
     for (grants::Grant& grant : page->grants) {
       // The token is for whatever is registered as its audience, by whichever names.
       const ClientPtr client = clients_.FindAny(grant.client);
       if (client == nullptr || client->registration.client_id != client_id) continue;
+      std::vector<IssuedToken> listed = TokensOf(grant);
       std::string because = "logout";
       auto was = co_await store_.EndGrant(std::move(grant.id), grants::GrantState::kRevoked,
                                           std::move(because), kTombstoneLifetime);
       if (HasReason(was.status(), Reason::kGrantUnknown)) continue;
-      if (!was.ok()) co_return was.status();
-      if (was->state == grants::GrantState::kActive) ++ended;
+      if (!was.ok()) {
+        // It may have ended all the same, and a tombstone has no tokens.
+        revocations_.Submit(*client, std::move(listed));
+        co_return was.status();
+      }
+      if (was->state != grants::GrantState::kActive) continue;
+      ++ended;
+      revocations_.Submit(*client, TokensOf(*was));
     }
   } while (!page_token.empty());
+  // One that must end may be among them: whoever delivers the token must not think that it has.
+  if (unreadable > 0) co_return Error(Reason::kRecordUnreadable, {{"check", "logout"}});
   co_return ended;
 }
 

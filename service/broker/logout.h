@@ -10,6 +10,7 @@
 #include "base/task.h"
 #include "broker/asker.h"
 #include "broker/client.h"
+#include "broker/revocation_queue.h"
 #include "grants/grant_store.h"
 
 namespace tokenbroker::broker {
@@ -28,7 +29,8 @@ struct SubmittedLogoutToken {
 // Thread-safe. Borrows everything given to it.
 class Logout {
  public:
-  Logout(const Clients& clients, grants::GrantStore& store, const Clock& clock);
+  Logout(const Clients& clients, grants::GrantStore& store, const Clock& clock,
+         RevocationQueue revocations);
 
   // The URL of RP-initiated logout, which holds the ID token. Changes nothing: the grant ends when
   // it is revoked, or when the provider says by a logout token that the session has ended. For a
@@ -38,10 +40,13 @@ class Logout {
   Task<Secret> CreateUrl(const Asker& asker, LogoutWish wish, absl::Time deadline);
 
   // Checks a back-channel logout token and ends every grant of the session or subject that it
-  // names, whichever caller made it. Returns how many ended by this call. Nothing is revoked at
-  // the provider, whose word it is. A token counts once: delivered again, it ends nothing.
+  // names, whichever caller made it. Returns how many ended by this call. Their tokens, which may
+  // outlive the session at the provider, are revoked by the queue. A token counts once: delivered
+  // again, it ends nothing.
   // Errors: CLIENT_UNKNOWN, INVALID_REQUEST, those of Provider::VerifySignature and
-  // oauth::ValidateLogoutToken, STORE_UNAVAILABLE (delivering it again goes on where it failed).
+  // oauth::ValidateLogoutToken, STORE_UNAVAILABLE (delivering it again goes on where it failed);
+  // RECORD_UNREADABLE where a grant that may be meant does not open with the keys: all others have
+  // ended then, and the token counts again once the key is back.
   Task<int> SubmitToken(const Asker& asker, SubmittedLogoutToken submitted, absl::Time deadline);
 
  private:
@@ -50,6 +55,7 @@ class Logout {
   const Clients& clients_;
   grants::GrantStore& store_;
   const Clock& clock_;
+  const RevocationQueue revocations_;
 };
 
 }  // namespace tokenbroker::broker

@@ -13,16 +13,13 @@
 #include "broker/dpop.h"
 #include "broker/id_token_check.h"
 #include "broker/lifetime.h"
-#include "broker/pause.h"
+#include "broker/refresh_commit.h"
 #include "broker/revocation.h"
 #include "broker/token_confirmation.h"
 #include "oauth/jwt_response.h"
 
 namespace tokenbroker::broker {
 namespace {
-
-// How long a finished sign-in waits for a store that went away after the code was spent.
-constexpr absl::Duration kStorePatience = absl::Seconds(20);
 
 oauth::ExpectedIdToken Expected(const Redemption& redemption) {
   const Client& client = *redemption.client;
@@ -144,21 +141,15 @@ grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& resp
   return grant;
 }
 
-// The code is spent and the tokens are nowhere else: a store that stumbles gets time to come back.
-StatusTask StoreGrant(const Redemption& redemption, const grants::Grant& grant) {
-  Backoff backoff(absl::Milliseconds(50), absl::Seconds(2));
-  const absl::Time give_up = redemption.clock.Now() + kStorePatience;
-  bool may_be_stored = false;
-  while (true) {
-    grants::Grant copy = grant.Copy();
-    absl::Status stored = co_await redemption.store.CreateGrant(std::move(copy));
-    // The id is ours alone: finding it taken means that an earlier try got through.
-    if (may_be_stored && HasReason(stored, Reason::kGenerationConflict)) co_return absl::OkStatus();
-    if (!HasReason(stored, Reason::kStoreUnavailable)) co_return stored;
-    if (redemption.clock.Now() >= give_up) co_return stored;
-    may_be_stored = true;
-    co_await Pause(backoff.Next());
-  }
+// The code is spent and the tokens are nowhere else.
+StatusTask StoreGrant(const Redemption& redemption, grants::Grant grant,
+                      const grants::CallbackOutcome& outcome) {
+  grants::GrantCommit commit{.grant = grant.Copy()};
+  grants::FinishedSignIn sign_in{redemption.response.state.Copy(), outcome.Copy()};
+  const auto held = redemption.answers->Hold(commit, std::move(sign_in));
+  absl::Status stored = co_await CreateUntilStored(redemption.store, std::move(grant), held);
+  held->Settle();
+  co_return stored;
 }
 
 oauth::AuthorizationGrant CodeGrant(const Redemption& redemption) {
@@ -200,8 +191,9 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, Load(redemption.pending.dpop_key));
   oauth::AuthorizationGrant request = CodeGrant(redemption);
   const absl::Time exchange_deadline = redemption.clock.Now() + client.refresh.request_timeout;
+  oauth::DpopKey proving_key = dpop_key;
   auto response = co_await client.provider->RequestToken(
-      client.registration, std::move(request), std::move(dpop_key), std::move(redemption.permit),
+      client.registration, std::move(request), std::move(proving_key), std::move(redemption.permit),
       exchange_deadline);
   if (!response.ok()) co_return response.status();
 
@@ -213,25 +205,25 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
   }
   Secret shown = response->access_token.Copy();
   std::string subject = back->facts.subject;
-  absl::Status confirmed =
-      co_await ConfirmAccessToken(client, std::move(shown), std::move(subject), redemption.clock);
+  absl::Status confirmed = co_await ConfirmAccessToken(client, std::move(shown), std::move(subject),
+                                                       std::move(dpop_key), redemption.clock);
   if (!confirmed.ok()) {
     redemption.revocations.Submit(client, std::move(issued));
     co_return confirmed;
   }
   response->id_token = std::move(back->signed_token);
-  const grants::Grant grant = MakeGrant(redemption, *response, std::move(back->facts));
-  absl::Status stored = co_await StoreGrant(redemption, grant);
-  if (!stored.ok()) {
-    redemption.revocations.Submit(client, std::move(issued));
-    co_return stored;
-  }
+  grants::Grant grant = MakeGrant(redemption, *response, std::move(back->facts));
   grants::CallbackOutcome outcome{.grant_id = grant.id,
                                   .id_token_claims = Secret::Take(back->claims.dump())};
   // Only a token that an ID token's at_hash bound may be passed on (RFC 9700 section 2.1.2).
   const bool bound = redemption.response.id_token && redemption.response.access_token;
   if (bound && client.expose_front_channel_access_token) {
     outcome.front_channel_access_token = redemption.response.access_token->Copy();
+  }
+  absl::Status stored = co_await StoreGrant(redemption, std::move(grant), outcome);
+  if (!stored.ok()) {
+    redemption.revocations.Submit(client, std::move(issued));
+    co_return stored;
   }
   co_return outcome;
 }

@@ -34,8 +34,8 @@ std::size_t CellOf(std::optional<Reason> reason) {
 struct Refresh::Shared {
   Shared(const Clients& clients, grants::GrantStore& store, const Clock& clock,
          GrantChanges& changes, Runtime& runtime, RevocationQueue revocations, std::string name,
-         grants::AnswerSpool* spool, SpoolWhen spool_when)
-      : answers(spool, spool_when),
+         grants::AnswerSpool* spool, std::shared_ptr<HeldAnswers> held_answers)
+      : answers(std::move(held_answers)),
         context{.clients = clients,
                 .store = store,
                 .clock = clock,
@@ -43,7 +43,7 @@ struct Refresh::Shared {
                 .turns = turns,
                 .waits = waits,
                 .changes = changes,
-                .answers = answers,
+                .answers = *answers,
                 .harmless = harmless,
                 .leases = leases,
                 .revocations = std::move(revocations)},
@@ -52,7 +52,7 @@ struct Refresh::Shared {
 
   GrantTurns turns;
   LeaseWaits waits;
-  HeldAnswers answers;
+  const std::shared_ptr<HeldAnswers> answers;
   HarmlessIntents harmless{kMostFailures};
   HeldLeases leases;
   const RefreshContext context;
@@ -136,10 +136,11 @@ bool Meets(const grants::Grant& grant, const RefreshNeed& need, const RefreshRul
 
 Refresh::Refresh(const Clients& clients, grants::GrantStore& store, const Clock& clock,
                  GrantChanges& changes, Runtime& runtime, RevocationQueue revocations,
-                 std::string replica, grants::AnswerSpool* spool, SpoolWhen spool_when)
+                 std::string replica, grants::AnswerSpool* spool,
+                 std::shared_ptr<HeldAnswers> answers)
     : shared_(std::make_shared<Shared>(clients, store, clock, changes, runtime,
                                        std::move(revocations), std::move(replica), spool,
-                                       spool_when)),
+                                       std::move(answers))),
       flights_(runtime, clock) {}
 
 Refresh::~Refresh() = default;
@@ -170,8 +171,6 @@ const LeaseWaits& Refresh::lease_waits() const { return shared_->waits; }
 int Refresh::in_flight() const { return shared_->in_flight.load(); }
 
 void Refresh::ReplaySpool() { shared_->replay.Begin(shared_->context, shared_->replica, shared_); }
-
-void Refresh::SpoolAnswers() { shared_->answers.SpoolAll(); }
 
 asio::awaitable<void> Refresh::HandLeasesBack() {
   const std::shared_ptr<Shared> shared = shared_;

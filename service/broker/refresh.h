@@ -47,12 +47,12 @@ bool Meets(const grants::Grant& grant, const RefreshNeed& need, const RefreshRul
 // borrows.
 class Refresh {
  public:
-  // `replica` names who holds the leases, unique among replicas. `spool` may be null: then what the
-  // store does not take goes with the process. Blocks to read the spool; grants with an answer in
-  // it are not refreshed before ReplaySpool has stored it.
+  // `replica` names who holds the leases, unique among replicas. `spool`, which `answers` use too,
+  // may be null. Blocks to read it; grants with an answer in it are not refreshed before
+  // ReplaySpool has stored it.
   Refresh(const Clients& clients, grants::GrantStore& store, const Clock& clock,
           GrantChanges& changes, Runtime& runtime, RevocationQueue revocations, std::string replica,
-          grants::AnswerSpool* spool, SpoolWhen spool_when);
+          grants::AnswerSpool* spool, std::shared_ptr<HeldAnswers> answers);
   ~Refresh();
 
   // Sees to it that the grant's token meets `need`: at most one token request in this replica and,
@@ -70,9 +70,6 @@ class Refresh {
 
   // Begins to store what the spool held at the start. Once.
   void ReplaySpool();
-
-  // Puts what the store has not taken on disk: for the end of the process. Blocks.
-  void SpoolAnswers();
 
   // Gives the leases of refreshes back that have no answer yet, so that no other replica waits for
   // them to run out: for the end of the process. What was sent under one is an open intent, as

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "broker/dpop.h"
 #include "broker/id_token_check.h"
 #include "broker/refreshed_grant.h"
 #include "broker/revocation.h"
@@ -119,8 +120,10 @@ StatusTask CheckAnswer(Flight& flight, oauth::TokenResponse& response, HeldAnswe
   if (!checked.ok()) co_return checked;
   Secret shown = response.access_token.Copy();
   std::string subject = flight.grant.id_token.subject;
+  auto dpop_key = Load(flight.grant.dpop_key);
+  if (!dpop_key.ok()) co_return dpop_key.status();
   co_return co_await ConfirmAccessToken(client, std::move(shown), std::move(subject),
-                                        flight.context.clock);
+                                        *std::move(dpop_key), flight.context.clock);
 }
 
 }  // namespace

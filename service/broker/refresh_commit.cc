@@ -21,12 +21,14 @@ bool WaitingHelps(const absl::Status& status) {
   return HasReason(status, Reason::kStoreUnavailable) || HasReason(status, Reason::kLeaseHeld);
 }
 
+Backoff BetweenTries() { return Backoff(absl::Milliseconds(50), absl::Milliseconds(500)); }
+
 }  // namespace
 
 Task<grants::Lease> CommitUntilStored(grants::GrantStore& store, GrantCommit commit,
                                       std::shared_ptr<HeldAnswers::Held> answer, std::string holder,
                                       absl::Duration lease_lifetime) {
-  Backoff backoff(absl::Milliseconds(50), absl::Seconds(2));
+  Backoff backoff = BetweenTries();
   while (true) {
     absl::Status status = Error(Reason::kLeaseLost);
     if (commit.lease) {
@@ -47,6 +49,31 @@ Task<grants::Lease> CommitUntilStored(grants::GrantStore& store, GrantCommit com
     }
     if (!WaitingHelps(status)) co_return status;
     if (answer) answer->Spool();
+    co_await Pause(backoff.Next());
+  }
+}
+
+StatusTask CreateUntilStored(grants::GrantStore& store, grants::Grant grant,
+                             std::shared_ptr<HeldAnswers::Held> answer) {
+  Backoff backoff = BetweenTries();
+  while (true) {
+    grants::Grant copy = grant.Copy();
+    absl::Status status = co_await store.CreateGrant(std::move(copy));
+    if (HasReason(status, Reason::kGenerationConflict)) co_return absl::OkStatus();
+    if (!WaitingHelps(status)) co_return status;
+    if (answer) answer->Spool();
+    co_await Pause(backoff.Next());
+  }
+}
+
+StatusTask FinishUntilStored(grants::GrantStore& store, const Clock& clock,
+                             grants::FinishedSignIn sign_in, absl::Time give_up) {
+  Backoff backoff = BetweenTries();
+  while (true) {
+    Secret state = sign_in.state.Copy();
+    grants::CallbackOutcome outcome = sign_in.outcome.Copy();
+    absl::Status status = co_await store.FinishAuthorization(std::move(state), std::move(outcome));
+    if (!WaitingHelps(status) || clock.Now() >= give_up) co_return status;
     co_await Pause(backoff.Next());
   }
 }

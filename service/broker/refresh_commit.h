@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "base/clock.h"
 #include "base/task.h"
 #include "broker/held_answers.h"
 #include "grants/grant_store.h"
@@ -20,5 +21,16 @@ namespace tokenbroker::broker {
 Task<grants::Lease> CommitUntilStored(grants::GrantStore& store, grants::GrantCommit commit,
                                       std::shared_ptr<HeldAnswers::Held> answer, std::string holder,
                                       absl::Duration lease_lifetime);
+
+// Creates the grant as soon as the store is there, through outages. Its id is this sign-in's alone:
+// one that is there already was made by an earlier try. `answer` as above.
+// Errors: LIMIT_REACHED and others that no waiting helps against. Suspends as above.
+StatusTask CreateUntilStored(grants::GrantStore& store, grants::Grant grant,
+                             std::shared_ptr<HeldAnswers::Held> answer);
+
+// Tells the store what a sign-in came to, until it is told or `give_up`: without it the caller's
+// repeated callback gets no answer. Errors: as GrantStore::FinishAuthorization.
+StatusTask FinishUntilStored(grants::GrantStore& store, const Clock& clock,
+                             grants::FinishedSignIn sign_in, absl::Time give_up);
 
 }  // namespace tokenbroker::broker

@@ -1,6 +1,7 @@
 #include "broker/refresh_flight.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -28,15 +29,44 @@ bool Met(const Flight& flight) {
   return Meets(flight.grant, flight.need, flight.client->refresh, flight.context.clock.Now());
 }
 
+// Of this very process: whose flights take turns, so that what stands is the end of one.
+bool IsOwn(const grants::RefreshIntent& intent, const std::string& holder) {
+  return intent.holder.starts_with(holder.substr(0, holder.rfind('/') + 1));
+}
+
+// Until when the grant is to be left to the sender of its intent; nothing where it need not be.
+std::optional<absl::Time> LeftAloneUntil(const Flight& flight, absl::Time met_at) {
+  const absl::Time now = flight.context.clock.Now();
+  const auto standing = flight.context.harmless.Standing(flight.grant);
+  // An access token that lives, and a leeway, have rules of their own: NextIntent.
+  if (!standing || IsOwn(*standing, flight.holder) || !HasNothingLeft(flight.grant, now) ||
+      MayReplay(*standing, flight.client->provider->rules(), now)) {
+    return std::nullopt;
+  }
+  const absl::Time until = AnswerMayComeUntil(*standing, flight.client->refresh.lease,
+                                              flight.context.changes.seen_since(), met_at);
+  return until > now ? std::optional(until) : std::nullopt;
+}
+
 // Ends with the lease held and the grant read under it, or with `true`: another holder has brought
 // what is needed. Woken by what the store hears of the holder; polls nothing.
 Task<bool> TakeLease(Flight& flight) {
   const auto wake_up = std::make_shared<WakeUp>(co_await asio::this_coro::executor);
   const auto listening =
       flight.context.changes.Listen(flight.grant_id, [wake_up] { wake_up->Wake(); });
-  const absl::Time give_up = flight.context.clock.Now() + flight.client->refresh.request_timeout;
+  const absl::Time met_at = flight.context.clock.Now();
+  const absl::Time give_up = met_at + flight.client->refresh.request_timeout;
   LeaseWait wait(flight.context.waits.in_another_replica, flight.context.clock);
   while (true) {
+    while (const auto until = LeftAloneUntil(flight, met_at)) {
+      const absl::Time now = flight.context.clock.Now();
+      if (now >= give_up) co_return WithRetryAfter(Error(Reason::kLeaseHeld), *until - now);
+      wait.Begin();
+      co_await wake_up->Wait(std::min(*until - now, kLookAgain));
+      absl::Status looked = co_await ReadGrant(flight);
+      if (!looked.ok()) co_return looked;
+      if (Met(flight)) co_return true;
+    }
     std::string grant_id = flight.grant_id;
     std::string holder = flight.holder;
     flight.leased_at = flight.context.clock.Now();
@@ -47,6 +77,11 @@ Task<bool> TakeLease(Flight& flight) {
     if (!lease.ok() && !held) co_return lease.status();
     absl::Status read = co_await ReadGrant(flight);
     if (!read.ok()) co_return read;
+    if (lease.ok() && !Met(flight) && LeftAloneUntil(flight, met_at)) {
+      (void)co_await Release(flight);
+      flight.lease = {};
+      continue;
+    }
     if (lease.ok() || Met(flight)) co_return Met(flight);
     if (flight.context.clock.Now() >= give_up) co_return lease.status();
     wait.Begin();
@@ -93,13 +128,15 @@ bool IsLost(const provider::RefreshAnswer& answer) {
          !MetadataOf(answer.tokens.status()).contains("status");
 }
 
+// The lease is looked at once more when the request is about to leave: connecting takes time too.
 asio::awaitable<provider::RefreshAnswer> Present(Flight& flight, oauth::DpopKey dpop_key,
-                                                 provider::Permit permit) {
+                                                 provider::Permit permit,
+                                                 std::function<bool()> may_leave) {
   oauth::RefreshToken request = RefreshRequestFor(flight.grant, flight.need, *flight.client);
   const absl::Time deadline = flight.context.clock.Now() + flight.client->refresh.request_timeout;
-  co_return co_await flight.client->provider->Refresh(flight.client->registration,
-                                                      std::move(request), std::move(dpop_key),
-                                                      std::move(permit), deadline);
+  co_return co_await flight.client->provider->Refresh(
+      flight.client->registration, std::move(request), std::move(dpop_key), std::move(permit),
+      std::move(may_leave), deadline);
 }
 
 Task<provider::Permit> Admit(Flight& flight) {
@@ -133,7 +170,8 @@ StatusTask Exchange(Flight& flight) {
     (void)co_await Release(flight);
     co_return intended;
   }
-  provider::RefreshAnswer answer = co_await Present(flight, *dpop_key, std::move(permit));
+  provider::RefreshAnswer answer =
+      co_await Present(flight, *dpop_key, std::move(permit), renewal.IsOurs());
   if (IsLost(answer) && MayReplay(*flight.grant.intent, flight.client->provider->rules(),
                                   flight.context.clock.Now())) {
     // Without a turn, or an intent that says so, there is no replay: it ends as the loss does.
@@ -141,7 +179,13 @@ StatusTask Exchange(Flight& flight) {
     intended = again.status();
     if (intended.ok()) intended = co_await WriteIntent(flight, renewal);
     if (intended.ok() && held->is_handed_back()) intended = Error(Reason::kShuttingDown);
-    if (intended.ok()) answer = co_await Present(flight, *dpop_key, *std::move(again));
+    if (intended.ok())
+      answer = co_await Present(flight, *dpop_key, *std::move(again), renewal.IsOurs());
+  }
+  if (HasReason(answer.tokens.status(), Reason::kCancelled) &&
+      provider::DeliveryOf(answer.tokens.status()) == Delivery::kNotSent) {
+    DisownIntent(flight);
+    co_return Error(Reason::kLeaseLost);
   }
   // What was answered is stored under the lease: nobody else may have it meanwhile.
   held.reset();

@@ -6,11 +6,42 @@
 #include "base/error.h"
 
 namespace tokenbroker::broker {
+namespace {
+
+// Within this a store that takes changes again has the answer that somebody holds for it.
+constexpr absl::Duration kLongestRetryOfACommit = absl::Seconds(2);
+// Within this a store that was away has been connected to again, and has it.
+constexpr absl::Duration kLongestReturn = absl::Seconds(3);
+
+}  // namespace
 
 bool MayReplay(const grants::RefreshIntent& intent, const provider::ProviderRules& rules,
                absl::Time now) {
   return !intent.replayed && now - intent.sent_at < rules.reuse_leeway;
 }
+
+absl::Time AnswerMayComeUntil(const grants::RefreshIntent& intent, absl::Duration lease,
+                              std::optional<absl::Time> seen_since, absl::Time met_at) {
+  // One lease for the sender to be missed, and one for it to come back.
+  const absl::Duration patience = 2 * lease;
+  if (!seen_since) return std::max(intent.sent_at, met_at) + patience;
+  return std::max({intent.sent_at + patience, *seen_since + std::max(lease, kLongestReturn),
+                   met_at + std::min(lease, kLongestRetryOfACommit)});
+}
+
+namespace {
+
+absl::Time LastEnd(const grants::Grant& grant) {
+  absl::Time last_end = absl::InfinitePast();
+  for (const auto& [selector, token] : grant.access_tokens) {
+    last_end = std::max(last_end, token.expires_at);
+  }
+  return last_end;
+}
+
+}  // namespace
+
+bool HasNothingLeft(const grants::Grant& grant, absl::Time now) { return now >= LastEnd(grant); }
 
 absl::StatusOr<grants::RefreshIntent> NextIntent(
     const grants::Grant& grant, const std::optional<grants::RefreshIntent>& earlier,
@@ -21,18 +52,14 @@ absl::StatusOr<grants::RefreshIntent> NextIntent(
     next.replayed = true;
     return next;
   }
-  absl::Time last_end = absl::InfinitePast();
-  for (const auto& [selector, token] : grant.access_tokens) {
-    last_end = std::max(last_end, token.expires_at);
-  }
-  if (now >= last_end) return next;
+  if (HasNothingLeft(grant, now)) return next;
   return WithRetryAfter(
       ErrorWithMessage(
           Reason::kProviderUnavailable,
           "The outcome of an earlier refresh is unknown; the access token is served to "
           "its end before the refresh token is tried again.",
           {{"provider", provider.name()}, {"cause", "outcome_unknown"}}),
-      last_end - now);
+      LastEnd(grant) - now);
 }
 
 }  // namespace tokenbroker::broker

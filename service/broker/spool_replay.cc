@@ -14,7 +14,7 @@ namespace tokenbroker::broker {
 namespace {
 
 // For a grant whose client is not configured here any more.
-constexpr absl::Duration kLease = absl::Seconds(15);
+constexpr absl::Duration kLease = absl::Seconds(5);
 
 // What has become of the grant, as soon as the store says so.
 Task<grants::Grant> FindWhenBack(grants::GrantStore& store, std::string grant_id) {
@@ -49,6 +49,25 @@ StatusTask ReplayOne(RefreshContext context, std::string holder, grants::GrantCo
   if (there->state != grants::GrantState::kActive && client != nullptr) {
     context.revocations.Submit(*client, std::move(issued));
   }
+  co_return absl::OkStatus();
+}
+
+// The grant of a sign-in whose code is spent. OK as above.
+StatusTask ReplaySignIn(RefreshContext context, grants::Grant grant,
+                        std::optional<grants::FinishedSignIn> sign_in) {
+  const ClientPtr client = context.clients.FindAny(grant.client);
+  const absl::Time created_at = grant.created_at;
+  if (context.clock.Now() - created_at >= kTombstoneLifetime) {
+    // It may have been stored, and have ended, without a trace.
+    if (client != nullptr) context.revocations.Submit(*client, TokensOf(grant));
+    co_return absl::OkStatus();
+  }
+  absl::Status stored = co_await CreateUntilStored(context.store, std::move(grant), nullptr);
+  if (!stored.ok() || !sign_in) co_return stored;
+  grants::FinishedSignIn finished = *std::move(sign_in);
+  // STATE_UNKNOWN: the request's life is over, and who asks for the grant finds it by its subject.
+  (void)co_await FinishUntilStored(context.store, context.clock, std::move(finished),
+                                   created_at + kTombstoneLifetime);
   co_return absl::OkStatus();
 }
 
@@ -97,7 +116,14 @@ asio::awaitable<void> SpoolReplay::Replay(grants::AnswerSpool& spool, RefreshCon
   for (const grants::SpooledAnswer& answer : work.answers) {
     grants::GrantCommit commit = WithoutLease(answer.commit);
     std::string name = holder;
-    const absl::Status done = co_await ReplayOne(context, std::move(name), std::move(commit));
+    absl::Status done;
+    if (answer.commit.expected_generation == 0) {
+      std::optional<grants::FinishedSignIn> sign_in;
+      if (answer.sign_in) sign_in = answer.sign_in->Copy();
+      done = co_await ReplaySignIn(context, std::move(commit.grant), std::move(sign_in));
+    } else {
+      done = co_await ReplayOne(context, std::move(name), std::move(commit));
+    }
     if (done.ok()) {
       spool.Drop(answer.name);
     } else {

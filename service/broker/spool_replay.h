@@ -19,10 +19,10 @@ class SpoolReplay {
   // refreshed with a refresh token that is spent. Blocks. Borrows both.
   SpoolReplay(grants::AnswerSpool* spool, GrantTurns& turns);
 
-  // Stores each answer as a flight would have: by compare-and-set, under a lease that `replica`
-  // takes, for as long as the store stays away. One whose grant has moved on is discarded; its
-  // tokens are revoked only where the grant has ended. One that cannot be used is set aside. Once.
-  // `keeper` is held until all is done: it owns what `context` refers to.
+  // Stores each answer as a flight, or a sign-in, would have: by compare-and-set, under a lease
+  // that `replica` takes, for as long as the store stays away. One whose grant has moved on is
+  // discarded; its tokens are revoked only where the grant has ended. One that cannot be used is
+  // set aside. Once. `keeper` is held until all is done: it owns what `context` refers to.
   void Begin(const RefreshContext& context, const std::string& replica,
              std::shared_ptr<const void> keeper);
 

@@ -109,6 +109,8 @@ class TokenCache final : public grants::GrantObserver {
   // Sums up; locks each shard for a moment.
   TokenCacheState state() const;
 
+  const Clock& clock() const { return clock_; }
+
   void OnGrantChanged(const std::string& grant_id) override;
   void OnChangesLost() override;
   void OnChangesSeenAgain() override;

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "broker/pause.h"
+#include "oauth/claims.h"
+#include "oauth/confirmation.h"
 #include "provider/certificate_binding.h"
 
 namespace tokenbroker::broker {
@@ -16,6 +18,17 @@ constexpr int kAttempts = 4;
 bool MayBeAskedAgain(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
          absl::IsResourceExhausted(status);
+}
+
+// Of a token that is for somebody else to read, only what its issuer says plainly.
+absl::Status CheckKeyBinding(const Client& client, const Secret& access_token,
+                             const oauth::DpopKey& key) {
+  if (!key) return absl::OkStatus();
+  const auto claims = oauth::PeekClaims(access_token.Reveal());
+  if (!claims || claims->value("iss", Json()) != client.provider->issuer()) {
+    return absl::OkStatus();
+  }
+  return oauth::CheckKeyConfirmation(*claims, key->Thumbprint());
 }
 
 }  // namespace
@@ -36,7 +49,8 @@ absl::Status CheckConfirmable(const Client& client, const oauth::ProviderMetadat
 }
 
 StatusTask ConfirmAccessToken(const Client& client, Secret access_token, std::string subject,
-                              const Clock& clock) {
+                              oauth::DpopKey dpop_key, const Clock& clock) {
+  CO_RETURN_IF_ERROR(CheckKeyBinding(client, access_token, dpop_key));
   CO_RETURN_IF_ERROR(provider::CheckCertificateBinding(client.registration, access_token));
   if (!client.confirms_access_tokens) co_return absl::OkStatus();
   Backoff backoff(absl::Milliseconds(200), absl::Seconds(2));

@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "base/task.h"
 #include "broker/client.h"
+#include "oauth/dpop.h"
 #include "oauth/provider_metadata.h"
 
 namespace tokenbroker::broker {
@@ -19,10 +20,12 @@ namespace tokenbroker::broker {
 absl::Status CheckConfirmable(const Client& client, const oauth::ProviderMetadata& metadata);
 
 // Confirms a new access token of `subject`: that it is bound to the client's certificate and that
-// the provider calls it active, each where the client is configured so. A provider that cannot be
-// asked is asked again for a while, since the token cannot be had a second time.
-// Errors: those of provider::CheckCertificateBinding and Provider::ConfirmAccessToken.
+// the provider calls it active, each where the client is configured so; and that a JWT of the
+// provider's names no other key than `dpop_key`, which is null for a bearer token. A provider that
+// cannot be asked is asked again for a while, since the token cannot be had a second time. Errors:
+// those of provider::CheckCertificateBinding, oauth::CheckKeyConfirmation and
+// Provider::ConfirmAccessToken.
 StatusTask ConfirmAccessToken(const Client& client, Secret access_token, std::string subject,
-                              const Clock& clock);
+                              oauth::DpopKey dpop_key, const Clock& clock);
 
 }  // namespace tokenbroker::broker

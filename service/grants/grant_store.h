@@ -63,6 +63,8 @@ struct GrantFilter {
 struct GrantPage {
   std::vector<Grant> grants;
   std::string next_page_token;  // empty: the end
+  // How many that may have passed the filter are left out because they do not open with the keys.
+  std::size_t unreadable = 0;
 };
 
 // What became of one page of records that were to be sealed anew.
@@ -167,9 +169,9 @@ class GrantStore {
   // Newest first where the filter has a subject, session, caller or client; in no order else, and
   // then what is created meanwhile may be missed. Pages may be short, even empty, before the end.
   // Ended grants appear as tombstones. A grant that does not open with the keys is
-  // RECORD_UNREADABLE for FindGrant, but left out here. `page_token` is that of the page before, ""
-  // for the first. Errors: PAGE_TOKEN_INVALID (also a token of another filter). Suspends: several
-  // round trips.
+  // RECORD_UNREADABLE for FindGrant, but left out here and counted. `page_token` is that of the
+  // page before, "" for the first. Errors: PAGE_TOKEN_INVALID (also a token of another filter).
+  // Suspends: several round trips.
   virtual Task<GrantPage> ListGrants(GrantFilter filter, std::size_t page_size,
                                      std::string page_token) = 0;
 

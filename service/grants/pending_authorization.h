@@ -49,4 +49,12 @@ struct CallbackOutcome {
   CallbackOutcome Copy() const;
 };
 
+// What FinishAuthorization is still to be told of a sign-in whose grant is there.
+struct FinishedSignIn {
+  Secret state;
+  CallbackOutcome outcome;
+
+  FinishedSignIn Copy() const { return {state.Copy(), outcome.Copy()}; }
+};
+
 }  // namespace tokenbroker::grants

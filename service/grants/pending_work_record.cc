@@ -14,27 +14,40 @@ namespace v1 = storage::v1;
 
 }  // namespace
 
-Secret SerializeAnswer(const GrantCommit& commit) {
+Secret SerializeAnswer(const GrantCommit& commit, const FinishedSignIn* sign_in) {
   v1::AnswerRecord record;
   SetVersion(record);
   SetSecret(SerializeGrant(commit.grant), *record.mutable_grant());
   record.set_expected_generation(commit.expected_generation);
+  if (sign_in != nullptr) {
+    SetSecret(sign_in->state, *record.mutable_state());
+    SetSecret(SerializeOutcome(sign_in->outcome), *record.mutable_outcome());
+  }
   Secret bytes = Serialize(record);
   WipeString(*record.mutable_grant());
+  WipeString(*record.mutable_state());
+  WipeString(*record.mutable_outcome());
   return bytes;
 }
 
-absl::StatusOr<GrantCommit> ParseAnswer(std::string_view bytes) {
+absl::StatusOr<SpooledAnswer> ParseAnswer(std::string_view bytes) {
   v1::AnswerRecord record;
   if (!record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return Unreadable("malformed");
   }
   const Secret inner = TakeSecret(record.mutable_grant());
+  Secret state = TakeSecret(record.mutable_state());
+  const Secret outcome = TakeSecret(record.mutable_outcome());
   RETURN_IF_ERROR(CheckVersion(record.version()));
-  GrantCommit commit;
-  ASSIGN_OR_RETURN(commit.grant, ParseGrant(inner.Reveal()));
-  commit.expected_generation = record.expected_generation();
-  return commit;
+  SpooledAnswer answer;
+  ASSIGN_OR_RETURN(answer.commit.grant, ParseGrant(inner.Reveal()));
+  answer.commit.expected_generation = record.expected_generation();
+  if (!state.empty()) {
+    answer.sign_in.emplace();
+    answer.sign_in->state = std::move(state);
+    ASSIGN_OR_RETURN(answer.sign_in->outcome, ParseOutcome(outcome.Reveal()));
+  }
+  return answer;
 }
 
 Secret SerializeRevocation(const PendingRevocation& revocation) {

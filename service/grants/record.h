@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/secret.h"
+#include "grants/answer_spool.h"
 #include "grants/grant.h"
 #include "grants/grant_store.h"
 #include "grants/pending_authorization.h"
@@ -24,10 +25,10 @@ Secret SerializeAuthorization(const PendingAuthorization& pending);
 // Errors: RECORD_UNREADABLE.
 absl::StatusOr<PendingAuthorization> ParseAuthorization(std::string_view record);
 
-// A commit, its lease aside, as it waits in a spool.
-Secret SerializeAnswer(const GrantCommit& commit);
-// Errors: RECORD_UNREADABLE.
-absl::StatusOr<GrantCommit> ParseAnswer(std::string_view record);
+// A commit, its lease aside, as it waits in a spool; `sign_in` may be null.
+Secret SerializeAnswer(const GrantCommit& commit, const FinishedSignIn* sign_in);
+// The name is left empty. Errors: RECORD_UNREADABLE.
+absl::StatusOr<SpooledAnswer> ParseAnswer(std::string_view record);
 
 Secret SerializeRevocation(const PendingRevocation& revocation);
 // Errors: RECORD_UNREADABLE.

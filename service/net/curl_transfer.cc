@@ -89,6 +89,7 @@ constexpr Failure kFailures[] = {
     {CURLE_SSL_INVALIDCERTSTATUS, Reason::kProviderUnavailable, "tls"},
     {CURLE_SSL_CERTPROBLEM, Reason::kProviderMisconfigured, "tls_files"},
     {CURLE_SSL_CACERT_BADFILE, Reason::kProviderMisconfigured, "tls_files"},
+    {CURLE_ABORTED_BY_CALLBACK, Reason::kCancelled, "withdrawn"},
     {CURLE_WEIRD_SERVER_REPLY, Reason::kProviderResponseInvalid, "malformed"},
     {CURLE_UNSUPPORTED_PROTOCOL, Reason::kProviderResponseInvalid, "malformed"},
     {CURLE_BAD_CONTENT_ENCODING, Reason::kProviderResponseInvalid, "malformed"},
@@ -134,6 +135,10 @@ absl::Status CurlTransfer::Configure() {
   Set(CURLOPT_HEADERDATA, this);
   Set(CURLOPT_WRITEFUNCTION, &CurlTransfer::OnBody);
   Set(CURLOPT_WRITEDATA, this);
+  if (request_.may_leave) {
+    Set(CURLOPT_PREREQFUNCTION, &CurlTransfer::OnRequest);
+    Set(CURLOPT_PREREQDATA, this);
+  }
   if (option_refused_) {
     return ErrorWithMessage(Reason::kInternal, "This libcurl refuses an option that is needed.");
   }
@@ -299,6 +304,12 @@ std::size_t CurlTransfer::OnUpload(char* data, std::size_t size, std::size_t cou
   std::memcpy(data, rest.data(), bytes);
   transfer->uploaded_ += bytes;
   return bytes;
+}
+
+int CurlTransfer::OnRequest(void* self, char* /*peer*/, char* /*own*/, int /*peer_port*/,
+                            int /*own_port*/) {
+  return static_cast<CurlTransfer*>(self)->request_.may_leave() ? CURL_PREREQFUNC_OK
+                                                                : CURL_PREREQFUNC_ABORT;
 }
 
 int CurlTransfer::OnRewind(void* self, curl_off_t offset, int origin) {

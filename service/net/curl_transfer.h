@@ -49,6 +49,7 @@ class CurlTransfer {
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t OnUpload(char* data, std::size_t size, std::size_t count, void* self);
+  static int OnRequest(void* self, char* peer, char* own, int peer_port, int own_port);
   static int OnRewind(void* self, curl_off_t offset, int origin);
   static curl_socket_t OnOpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static CURLcode OnTlsContext(CURL* handle, void* context, void* self);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,10 @@ struct HttpRequest {
   // What `url` is for, such as `token`: a constant, for whoever counts or limits requests. Not
   // sent.
   std::string_view endpoint = "other";
+  // Asked when the connection is there and the first byte is about to leave, which may be long
+  // after the request was made. False: nothing is sent. Called on a thread of the client's, which
+  // it must not block. Empty: it may leave.
+  std::function<bool()> may_leave = {};
 };
 
 struct HttpResponse {
@@ -69,7 +74,8 @@ class HttpClient {
   //   PROVIDER_RESPONSE_INVALID  too_large, content_encoding, malformed
   //   PROVIDER_MISCONFIGURED     tls_files: the request's certificate or key files cannot be used
   //   DEADLINE_EXCEEDED          timeout
-  //   CANCELLED                  the waiting coroutine was cancelled
+  //   CANCELLED                  the waiting coroutine was cancelled; withdrawn, where `may_leave`
+  //                              said no (and NOT_SENT)
   //   SHUTTING_DOWN              the client was destroyed meanwhile
   // Suspends: one exchange over the network. Borrows nothing.
   virtual Task<HttpResponse> Send(HttpRequest request) = 0;

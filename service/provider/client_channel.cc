@@ -77,6 +77,7 @@ absl::StatusOr<HttpRequest> ClientChannel::Authenticated(
   }
   made.body = std::move(encoded.body);
   made.tls.client_certificate = CertificateOf(authentication);
+  made.may_leave = request.may_leave;
   return made;
 }
 

@@ -39,7 +39,8 @@ struct ClientRequest {
   // attempt.
   std::function<oauth::FormWriter(const oauth::ClientAuthentication&)> make_form;
   Attempts attempts = Attempts::kEachAuthentication;
-  oauth::DpopKey dpop_key = nullptr;  // what the request proves possession of; null: of nothing
+  oauth::DpopKey dpop_key = nullptr;     // what the request proves possession of; null: of nothing
+  std::function<bool()> may_leave = {};  // HttpRequest::may_leave, of every attempt
 };
 
 // Thread-safe.

@@ -250,7 +250,7 @@ Task<oauth::TokenResponse> HttpProvider::SendTokenRequest(const Registration& re
   const oauth::TokenType type = TypeOf(dpop_key);
   CO_ASSIGN_OR_RETURN(
       const HttpResponse response,
-      co_await PostTokenRequest(registration, grant, dpop_key, std::move(permit), deadline));
+      co_await PostTokenRequest(registration, grant, dpop_key, std::move(permit), {}, deadline));
   auto tokens =
       ParseTokens(grant, AnswerOf(response), options_.token_response_rules, clock_.Now(), type);
   if (!tokens.ok()) {
@@ -262,6 +262,7 @@ Task<oauth::TokenResponse> HttpProvider::SendTokenRequest(const Registration& re
 Task<HttpResponse> HttpProvider::PostTokenRequest(const Registration& registration,
                                                   const oauth::AuthorizationGrant& grant,
                                                   oauth::DpopKey dpop_key, Permit permit,
+                                                  std::function<bool()> may_leave,
                                                   absl::Time deadline) {
   CO_ASSIGN_OR_RETURN(const auto metadata, co_await Metadata(deadline));
   // A code is sent once: a provider may take the second use for an attack (RFC 6749 4.1.2).
@@ -270,19 +271,21 @@ Task<HttpResponse> HttpProvider::PostTokenRequest(const Registration& registrati
       .endpoint = Endpoint::kToken,
       .make_form = [&grant](const auto&) { return oauth::TokenRequestForm(grant); },
       .attempts = is_code ? Attempts::kOne : Attempts::kEachAuthentication,
-      .dpop_key = std::move(dpop_key)};
+      .dpop_key = std::move(dpop_key),
+      .may_leave = std::move(may_leave)};
   co_return co_await Post(registration, metadata, std::move(request), std::move(permit), deadline);
 }
 
 asio::awaitable<RefreshAnswer> HttpProvider::Refresh(const Registration& registration,
                                                      oauth::RefreshToken refresh_token,
                                                      oauth::DpopKey dpop_key, Permit permit,
+                                                     std::function<bool()> may_leave,
                                                      absl::Time deadline) {
   const oauth::TokenType type = TypeOf(dpop_key);
   RefreshAnswer answer;
   const oauth::AuthorizationGrant grant = std::move(refresh_token);
   const absl::StatusOr<HttpResponse> response = co_await PostTokenRequest(
-      registration, grant, std::move(dpop_key), std::move(permit), deadline);
+      registration, grant, std::move(dpop_key), std::move(permit), std::move(may_leave), deadline);
   if (!response.ok()) {
     answer.tokens = Named(response.status());
     co_return answer;

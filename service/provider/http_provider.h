@@ -103,7 +103,8 @@ class HttpProvider final : public Provider {
 
   asio::awaitable<RefreshAnswer> Refresh(const Registration& registration,
                                          oauth::RefreshToken refresh_token, oauth::DpopKey dpop_key,
-                                         Permit permit, absl::Time deadline) override;
+                                         Permit permit, std::function<bool()> may_leave,
+                                         absl::Time deadline) override;
 
   // Errors: also OPERATION_NOT_SUPPORTED for a type of token that the provider does not revoke.
   StatusTask Revoke(const Registration& registration, Secret token, std::string token_type_hint,
@@ -133,7 +134,8 @@ class HttpProvider final : public Provider {
   // `grant` outlives the task.
   Task<HttpResponse> PostTokenRequest(const Registration& registration,
                                       const oauth::AuthorizationGrant& grant,
-                                      oauth::DpopKey dpop_key, Permit permit, absl::Time deadline);
+                                      oauth::DpopKey dpop_key, Permit permit,
+                                      std::function<bool()> may_leave, absl::Time deadline);
   Task<oauth::PushedAuthorization> SendPushedRequest(const Registration& registration,
                                                      oauth::Parameters parameters,
                                                      absl::Time deadline);

@@ -1,6 +1,7 @@
 // One OpenID provider as the use cases see it: everything it can be asked, and nothing of how.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -133,10 +134,13 @@ class Provider {
                                                   oauth::DpopKey dpop_key, Permit permit,
                                                   absl::Time deadline) = 0;
 
-  // Presents a refresh token (RFC 6749 section 6), otherwise as RequestToken.
+  // Presents a refresh token (RFC 6749 section 6), otherwise as RequestToken. `may_leave` is asked
+  // at the last moment before it leaves, on any thread: where it says no the error is CANCELLED,
+  // and the request was not sent.
   virtual asio::awaitable<RefreshAnswer> Refresh(const Registration& registration,
                                                  oauth::RefreshToken refresh_token,
                                                  oauth::DpopKey dpop_key, Permit permit,
+                                                 std::function<bool()> may_leave,
                                                  absl::Time deadline) = 0;
 
   // RFC 7009. OK also for a provider that does not know the token.

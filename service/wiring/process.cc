@@ -290,6 +290,7 @@ void Process::Stop() {
   // A refresh whose answer is on its way, or not stored yet, is worth every second of the grace.
   const auto busy = [&parts = *parts_] {
     return (parts.broker && parts.broker->refreshes_in_flight() > 0) ||
+           (parts.broker && parts.broker->sign_ins_in_flight() > 0) ||
            (parts.scheduler && parts.scheduler->state().in_hand > 0);
   };
   while (busy() && absl::Now() < deadline) {

@@ -8,7 +8,7 @@ const commitOf = (isIntent) => (words) => {
 };
 
 const CATCH_MS = 4000; // for a refresh to come to where it is waited for
-const LEASE_MS = 15_000;
+const LEASE_MS = 5_000; // refresh.lease
 
 export class Faults {
   kills = 0;

@@ -144,7 +144,7 @@ TEST_F(RedisStore, RefusesARecordThatWasMovedOrRolledBack) {
   EXPECT_THAT(Run(store().FindGrant("other")), FailsWith(Reason::kRecordUnreadable));
 }
 
-TEST_F(RedisStore, LeavesUnreadableGrantsOutOfLists) {
+TEST_F(RedisStore, LeavesUnreadableGrantsOutOfListsAndCountsThem) {
   const Grant created = Created("grant");
   Created("other");
   harness().Ask({"HSET", GrantKey("other"), "record", "garbage"});
@@ -152,6 +152,7 @@ TEST_F(RedisStore, LeavesUnreadableGrantsOutOfLists) {
   ASSERT_OK(page);
   ASSERT_EQ(page->grants.size(), 1u);
   EXPECT_EQ(page->grants[0].id, "grant");
+  EXPECT_EQ(page->unreadable, 1u);
 }
 
 TEST_F(RedisStore, RotatesItsKeysWhileItServes) {

@@ -128,8 +128,10 @@ void DiskSpool::TakeFilesOf(const std::string& other) {
 
 DiskSpool::~DiskSpool() { close(lock_); }
 
-absl::Status DiskSpool::Put(const std::string& name, const grants::GrantCommit& commit) {
-  const std::string sealed = ring_.Seal(grants::SerializeAnswer(commit), SealedNameOf(name));
+absl::Status DiskSpool::Put(const std::string& name, const grants::GrantCommit& commit,
+                            const grants::FinishedSignIn* sign_in) {
+  const std::string sealed =
+      ring_.Seal(grants::SerializeAnswer(commit, sign_in), SealedNameOf(name));
   absl::Status written = WriteDurably(PathOf(name, kAnswer), sealed);
   if (written.ok()) {
     NoteWaiting(name, absl::Now());
@@ -184,15 +186,16 @@ std::vector<grants::SpooledAnswer> DiskSpool::Load() {
   }
   std::vector<grants::SpooledAnswer> answers;
   for (const auto& [name, path] : paths) {
-    auto commit = Read(path, name);
-    if (!commit.ok()) {
-      SetAside(name, commit.status());
+    auto answer = Read(path, name);
+    if (!answer.ok()) {
+      SetAside(name, answer.status());
       continue;
     }
+    answer->name = name;
     NoteWaiting(name, WrittenAt(path));
     const std::string whole = PathOf(name, kAnswer);
     if (path != whole) (void)std::rename(path.c_str(), whole.c_str());
-    answers.push_back({.name = name, .commit = *std::move(commit)});
+    answers.push_back(*std::move(answer));
   }
   return answers;
 }
@@ -218,8 +221,8 @@ std::string DiskSpool::PathOf(const std::string& name, const char* suffix) const
   return absl::StrCat(folder_, "/", name, suffix);
 }
 
-absl::StatusOr<grants::GrantCommit> DiskSpool::Read(const std::string& path,
-                                                    const std::string& name) const {
+absl::StatusOr<grants::SpooledAnswer> DiskSpool::Read(const std::string& path,
+                                                      const std::string& name) const {
   ASSIGN_OR_RETURN(const std::string sealed, ReadWhole(path));
   ASSIGN_OR_RETURN(const Secret bytes, ring_.Open(sealed, SealedNameOf(name)));
   return grants::ParseAnswer(bytes.Reveal());

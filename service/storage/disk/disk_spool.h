@@ -49,7 +49,8 @@ class DiskSpool final : public grants::AnswerSpool {
                                                                const telemetry::Log& log);
   ~DiskSpool() override;
 
-  absl::Status Put(const std::string& name, const grants::GrantCommit& commit) override;
+  absl::Status Put(const std::string& name, const grants::GrantCommit& commit,
+                   const grants::FinishedSignIn* sign_in) override;
   void Drop(const std::string& name) override;
   void SetAside(const std::string& name, const absl::Status& why) override;
   std::vector<grants::SpooledAnswer> Load() override;
@@ -64,7 +65,8 @@ class DiskSpool final : public grants::AnswerSpool {
       : folder_(std::move(folder)), lock_(lock), ring_(ring), log_(log) {}
 
   std::string PathOf(const std::string& name, const char* suffix) const;
-  absl::StatusOr<grants::GrantCommit> Read(const std::string& path, const std::string& name) const;
+  absl::StatusOr<grants::SpooledAnswer> Read(const std::string& path,
+                                             const std::string& name) const;
   // Notes that an answer waits, for longer where it did already, or no longer does.
   void NoteWaiting(const std::string& name, absl::Time since) ABSL_LOCKS_EXCLUDED(mutex_);
   void NoteGone(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -81,6 +81,8 @@ Task<GrantPage> RedisListing::List(GrantFilter filter, std::size_t page_size,
         if (grants::Matches(filter, *read[i])) page.grants.push_back(*std::move(read[i]));
       } else if (HasReason(read[i].status(), Reason::kGrantUnknown) && index) {
         gone.push_back({*index, candidates->list[i].grant_id});
+      } else if (HasReason(read[i].status(), Reason::kRecordUnreadable)) {
+        ++page.unreadable;
       }
     }
   }

@@ -2,7 +2,11 @@
 
 #include <thread>
 
+#include "absl/strings/str_cat.h"
+#include "base/sha256.h"
 #include "broker/broker_fixture.h"
+#include "broker/fake_spool.h"
+#include "broker/faulty_grant_store.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -16,6 +20,10 @@ using testing::IsOk;
 
 class CallbackSubmission : public BrokerTest {
  protected:
+  CallbackSubmission() = default;
+  explicit CallbackSubmission(std::unique_ptr<grants::GrantStore> store)
+      : BrokerTest(std::move(store)) {}
+
   struct SignInParts {
     AuthorizationUrl url;
     std::string nonce;
@@ -359,6 +367,78 @@ TEST_F(CallbackSubmission, NeedsTheStateHashWhereTheClientSaysSo) {
   const SignInParts parts = Prepare("code id_token");
   EXPECT_THAT(Submit(parts.body, parts.url.browser_binding), FailsWith(Reason::kSHashMismatch));
   EXPECT_THAT(provider_->sent(), IsEmpty());
+}
+
+// R3: the code is spent, and the tokens are nowhere else.
+class StoreAwayAfterTheCode : public CallbackSubmission {
+ protected:
+  StoreAwayAfterTheCode()
+      : StoreAwayAfterTheCode(std::make_unique<storage::MemoryGrantStore>(clock_)) {}
+
+  FaultyGrantStore* faulty_ = nullptr;
+  FakeSpool spool_;
+
+ private:
+  explicit StoreAwayAfterTheCode(std::unique_ptr<grants::GrantStore> inner)
+      : CallbackSubmission(std::make_unique<FaultyGrantStore>(*inner)), inner_(std::move(inner)) {
+    faulty_ = static_cast<FaultyGrantStore*>(store_.get());
+    broker_ = AddReplica({.replica = "spooling", .spool = &spool_});
+  }
+  const std::unique_ptr<grants::GrantStore> inner_;
+};
+
+TEST_F(StoreAwayAfterTheCode, IsWaitedForWithTheTokensOnDisk) {
+  const SignInParts parts = Prepare("code");
+  const Secret id_token(Claims(parts.nonce).dump());
+  provider_->Forget();
+  provider_->Answer(Now([&](const auto&) -> absl::StatusOr<oauth::TokenResponse> {
+    faulty_->FailCalls(1, 3, FaultyGrantStore::Fault::kRefused);
+    return oauth::TokenResponse{.access_token = Secret("AT1"),
+                                .token_type = "Bearer",
+                                .lifetime = absl::Hours(1),
+                                .refresh_token = Secret("RT1"),
+                                .id_token = id_token.Copy()};
+  }));
+  const auto answer = Submit(parts.body, parts.url.browser_binding);
+  ASSERT_OK(answer);
+  EXPECT_EQ(spool_.puts(), 1);
+  EXPECT_TRUE(spool_.empty());
+  EXPECT_THAT(provider_->revoked(), IsEmpty());
+  EXPECT_EQ(TokenOf(Get(answer->grant.id)), "AT1");
+}
+
+// R3: a process that ends meanwhile leaves the sign-in to the next one, and the caller who asks
+// again gets its answer.
+TEST_F(StoreAwayAfterTheCode, LeavesTheSignInToTheNextProcess) {
+  grants::Grant grant = SignIn();
+  const SignInParts parts = Prepare("code");
+  const std::string digest = Sha256(absl::StrCat("form", Sha256(parts.body)));
+  ASSERT_OK(Run(store_->ClaimAuthorization(parts.url.state.Copy(), digest)));
+  grant.id = "of-the-former-process";
+  grant.refresh_token = Secret("RT7");
+  const grants::FinishedSignIn sign_in{
+      parts.url.state.Copy(),
+      {.grant_id = grant.id, .id_token_claims = Secret("{\"sub\":\"alice\"}")}};
+  ASSERT_OK(spool_.Put("a", {.grant = std::move(grant)}, &sign_in));
+  faulty_->FailCalls(1, 2, FaultyGrantStore::Fault::kRefused);  // the store is slow to come back
+  broker_ = AddReplica({.replica = "next", .spool = &spool_});
+  broker_->ReplaySpool();
+  while (!spool_.empty()) std::this_thread::yield();
+  const auto answer = Submit(parts.body, parts.url.browser_binding);
+  ASSERT_OK(answer);
+  EXPECT_EQ(answer->grant.id, "of-the-former-process");
+  EXPECT_EQ(answer->grant.refresh_token->Reveal(), "RT7");
+}
+
+TEST_F(StoreAwayAfterTheCode, RevivesNoSignInThatMayHaveEnded) {
+  grants::Grant grant = SignIn();
+  grant.id = "long-ago";
+  ASSERT_OK(spool_.Put("a", {.grant = std::move(grant)}, nullptr));
+  clock_.Advance(kTombstoneLifetime);
+  broker_ = AddReplica({.replica = "next", .spool = &spool_});
+  broker_->ReplaySpool();
+  while (!spool_.empty() || provider_->revoked().size() < 2) std::this_thread::yield();
+  EXPECT_THAT(Run(store_->FindGrant("long-ago")), FailsWith(Reason::kGrantUnknown));
 }
 
 }  // namespace

@@ -70,6 +70,33 @@ TEST_F(BoundGrants, AreAnnouncedByTheThumbprintOfAKeyOfTheirOwn) {
   EXPECT_EQ((*key)->Thumbprint(), ParameterOf(one->url, "dpop_jkt"));
 }
 
+// RFC 9449 section 6.1: a token that is bound to another key is of no use, and not ours.
+TEST_F(BoundGrants, RefuseATokenThatNamesAnotherKey) {
+  const grants::Grant grant = SignIn();
+  const auto token = [](const Json& claims) {
+    return Base64UrlEncode(R"({"alg":"RS256"})") + "." + Base64UrlEncode(claims.dump()) + ".sig";
+  };
+  const std::string issuer = "https://op.example";
+  const std::string ours =
+      token({{"iss", issuer}, {"cnf", {{"jkt", ThumbprintIn(grant)}}}, {"n", "ours"}});
+  const std::string foreign = token({{"iss", issuer}, {"cnf", {{"jkt", "another"}}}});
+  const std::string of_another_issuer =
+      token({{"iss", "https://else.example"}, {"cnf", {{"jkt", "another"}}}});
+  const std::string silent = token({{"iss", issuer}});
+  std::string held = "AT1";
+  int number = 1;
+  for (const std::string& good : {ours, of_another_issuer, silent}) {
+    provider_->Answer(Issues(Bound(good, "RT" + std::to_string(++number))));
+    EXPECT_EQ(TokenOf(Get(grant.id, {.rejected_access_token = Secret(held)})), good);
+    held = good;
+  }
+  provider_->Answer(Issues(Bound(foreign, "RT5")));
+  const auto refused = Get(grant.id, {.rejected_access_token = Secret(held)});
+  EXPECT_THAT(refused, FailsWith(Reason::kProviderResponseInvalid));
+  EXPECT_THAT(MetadataOf(refused.status()), Contains(Pair("check", "TOKEN_NOT_BOUND")));
+  EXPECT_EQ(Run(store_->FindGrant(grant.id))->refresh_token->Reveal(), "RT5");
+}
+
 TEST_F(BoundGrants, KeepTheirKeyThroughRefreshes) {
   const grants::Grant grant = SignIn();
   for (const char* const next : {"2", "3"}) {

@@ -87,8 +87,14 @@ class FakeProvider final : public provider::Provider {
   asio::awaitable<provider::RefreshAnswer> Refresh(const provider::Registration& registration,
                                                    oauth::RefreshToken refresh_token,
                                                    oauth::DpopKey dpop_key, provider::Permit permit,
+                                                   std::function<bool()> may_leave,
                                                    absl::Time deadline) override {
     provider::RefreshAnswer answer;
+    if (before_refresh) before_refresh();
+    if (may_leave && !may_leave()) {
+      answer.tokens = Error(Reason::kCancelled, {{"delivery", "not_sent"}});
+      co_return answer;
+    }
     oauth::AuthorizationGrant grant = std::move(refresh_token);
     answer.tokens = co_await RequestToken(registration, std::move(grant), std::move(dpop_key),
                                           std::move(permit), deadline);
@@ -129,6 +135,11 @@ class FakeProvider final : public provider::Provider {
   void Answer(TokenAnswer answer) {
     absl::MutexLock lock(&mutex_);
     script_.push_back(std::move(answer));
+  }
+  // Drops the answers that were to come.
+  void Forget() {
+    absl::MutexLock lock(&mutex_);
+    script_.clear();
   }
   // From now on the last answer is given again and again.
   void RepeatLastAnswer() {
@@ -172,6 +183,8 @@ class FakeProvider final : public provider::Provider {
     return admitted_;
   }
   absl::Status admission_error;
+  // Happens while a refresh connects.
+  std::function<void()> before_refresh;
   // The refresh token in answers to refreshes that are refused; empty: none.
   std::string salvaged;
   absl::Status metadata_error;

@@ -14,10 +14,13 @@ namespace tokenbroker::broker {
 // Thread-safe.
 class FakeSpool final : public grants::AnswerSpool {
  public:
-  absl::Status Put(const std::string& name, const grants::GrantCommit& commit) override {
+  absl::Status Put(const std::string& name, const grants::GrantCommit& commit,
+                   const grants::FinishedSignIn* sign_in) override {
+    grants::SpooledAnswer answer{.name = name, .commit = WithoutLease(commit)};
+    if (sign_in != nullptr) answer.sign_in = sign_in->Copy();
     absl::MutexLock lock(&mutex_);
     ++puts_;
-    kept_.insert_or_assign(name, WithoutLease(commit));
+    kept_.insert_or_assign(name, std::move(answer));
     return absl::OkStatus();
   }
   void Drop(const std::string& name) override {
@@ -32,7 +35,10 @@ class FakeSpool final : public grants::AnswerSpool {
   std::vector<grants::SpooledAnswer> Load() override {
     absl::MutexLock lock(&mutex_);
     std::vector<grants::SpooledAnswer> all;
-    for (const auto& [name, commit] : kept_) all.push_back({name, WithoutLease(commit)});
+    for (const auto& [name, answer] : kept_) {
+      all.push_back({.name = name, .commit = WithoutLease(answer.commit)});
+      if (answer.sign_in) all.back().sign_in = answer.sign_in->Copy();
+    }
     return all;
   }
 
@@ -51,7 +57,7 @@ class FakeSpool final : public grants::AnswerSpool {
 
  private:
   mutable absl::Mutex mutex_;
-  std::map<std::string, grants::GrantCommit> kept_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, grants::SpooledAnswer> kept_ ABSL_GUARDED_BY(mutex_);
   int puts_ ABSL_GUARDED_BY(mutex_) = 0;
   int aside_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -34,6 +34,8 @@ class FaultyGrantStore final : public grants::GrantStore {
     before_commit_ = std::move(before);
     after_commit_ = std::move(after);
   }
+  // So many grants of every page cannot be read.
+  void set_unreadable(std::size_t count) { unreadable_ = count; }
   int calls() const { return calls_; }
   // How often a lease was asked for, and how often one was renewed.
   int acquisitions() const { return acquisitions_; }
@@ -77,7 +79,7 @@ class FaultyGrantStore final : public grants::GrantStore {
   }
   Task<grants::GrantPage> ListGrants(grants::GrantFilter filter, std::size_t size,
                                      std::string token) override {
-    return Guard(inner().ListGrants(std::move(filter), size, std::move(token)));
+    return Guard(ListWithGaps(std::move(filter), size, std::move(token)));
   }
   Task<grants::Lease> AcquireLease(std::string grant_id, std::string holder,
                                    absl::Duration lifetime) override {
@@ -159,6 +161,13 @@ class FaultyGrantStore final : public grants::GrantStore {
     co_return status;
   }
 
+  Task<grants::GrantPage> ListWithGaps(grants::GrantFilter filter, std::size_t size,
+                                       std::string token) {
+    auto page = co_await inner().ListGrants(std::move(filter), size, std::move(token));
+    if (page.ok()) page->unreadable += unreadable_;
+    co_return page;
+  }
+
   static StatusTask Count(StatusTask call, std::atomic<int>& counter) {
     absl::Status status = co_await std::move(call);
     ++counter;
@@ -167,6 +176,7 @@ class FaultyGrantStore final : public grants::GrantStore {
 
   grants::GrantStore& inner() { return *inner_; }
 
+  std::atomic<std::size_t> unreadable_ = 0;
   OnCommit before_commit_;
   OnCommit after_commit_;
   std::atomic<grants::GrantStore*> inner_;

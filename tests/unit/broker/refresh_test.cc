@@ -10,6 +10,7 @@
 #include "broker/fake_spool.h"
 #include "broker/faulty_grant_store.h"
 #include "broker/lifetime.h"
+#include "broker/refresh_intent.h"
 #include "provider/back_off.h"
 
 namespace tokenbroker::broker {
@@ -415,6 +416,21 @@ TEST_F(Sleeping, ReplicaTakesItsLeaseAgainWhereNobodyHasIt) {
   EXPECT_EQ(faulty_->acquisitions() - before, 2);
 }
 
+// R2: connecting to the provider takes time as well.
+TEST_F(Sleeping, ReplicaSendsNothingWhereItSleepsWhileItConnects) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Issues({.access_token = "NEVER", .refresh_token = "NEVER"}));
+  bool slept = false;
+  provider_->before_refresh = [&] {
+    if (std::exchange(slept, true)) return;
+    clock_.Advance(absl::Seconds(20));
+    std::async(std::launch::async, [&] { RefreshElsewhere(grant.id); }).get();
+  };
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_EQ(Refreshes(), 0);
+}
+
 TEST_F(Sleeping, ReplicaRenewsALeaseThatIsNotFreshBeforeItSends) {
   const auto grant = SignInOnce();
   clock_.Advance(absl::Hours(1));
@@ -471,6 +487,74 @@ TEST_F(Sleeping, ReplicaGoesOnWhereNobodyElseHasTheGrant) {
       {});
   EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
   EXPECT_EQ(Refreshes(), 1);
+}
+
+// A replica that sent a refresh token and is not heard of any more.
+class Orphaned : public Sleeping {
+ protected:
+  // A grant whose access token has run out, with the intent of another replica, sent just now.
+  grants::Grant SignInAndLoseTheSender() {
+    auto grant = SignInOnce();
+    clock_.Advance(absl::Hours(2));
+    grants::Grant marked = Stored(grant.id);
+    marked.intent = grants::RefreshIntent{.holder = "gone/7", .fence = 1, .sent_at = clock_.Now()};
+    const std::uint64_t generation = marked.generation;
+    EXPECT_THAT(
+        Run(store_->CommitGrant({.grant = std::move(marked), .expected_generation = generation})),
+        IsOk());
+    return grant;
+  }
+  absl::Duration Lease() const { return clients_->FindAny("shop")->refresh.lease; }
+  // What a flight that waits looks at is there: it looks now.
+  void LetLook(const std::string& id) { changes_.OnGrantChanged(id); }
+  void WaitForReads(int more) {
+    const int before = faulty_->calls();
+    WaitUntil([&] { return faulty_->calls() >= before + more; });
+  }
+};
+
+// R5: it may be cut off from the store with the new refresh token in its hands.
+TEST_F(Orphaned, GrantIsLeftToItsSenderForAWhile) {
+  const auto grant = SignInAndLoseTheSender();
+  provider_->Answer(Issues({.access_token = "NEVER", .refresh_token = "NEVER"}));
+  auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitForReads(2);
+  clock_.Advance(2 * Lease() - absl::Seconds(1));
+  LetLook(grant.id);
+  WaitForReads(1);
+  RefreshElsewhere(grant.id);
+  EXPECT_EQ(TokenOf(got.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 0);
+}
+
+// R13: and not for longer, since the one who asks has no token meanwhile.
+TEST_F(Orphaned, GrantIsRefreshedWhenItsSenderDoesNotComeBack) {
+  const auto grant = SignInAndLoseTheSender();
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitForReads(2);
+  EXPECT_EQ(Refreshes(), 0);
+  clock_.Advance(2 * Lease());
+  LetLook(grant.id);
+  EXPECT_EQ(TokenOf(got.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 1);
+}
+
+// R5: after an outage the one with the answer needs time to notice, however old its intent is.
+TEST(AnswerMayCome, CountsFromWhenTheStoreWasThere) {
+  const absl::Time sent = absl::FromUnixSeconds(1000000);
+  const grants::RefreshIntent intent{.holder = "gone/7", .sent_at = sent};
+  const absl::Duration lease = absl::Seconds(5);
+  const absl::Time long_ago = sent - absl::Hours(1);
+  // Heard of everything all the time.
+  EXPECT_EQ(AnswerMayComeUntil(intent, lease, long_ago, sent), sent + 2 * lease);
+  // Met late: a moment, since the store may have refused changes until now.
+  const absl::Time later = sent + absl::Hours(1);
+  EXPECT_EQ(AnswerMayComeUntil(intent, lease, long_ago, later), later + absl::Seconds(2));
+  // The store was away until now.
+  EXPECT_EQ(AnswerMayComeUntil(intent, lease, later, later), later + lease);
+  // Nobody knows since when.
+  EXPECT_EQ(AnswerMayComeUntil(intent, lease, std::nullopt, later), later + 2 * lease);
 }
 
 // R5: what was not sent, or was refused, spent nothing; that the store could not be told of it must
@@ -543,12 +627,12 @@ TEST_F(Refreshing, IsWaitedForByOtherReplicas) {
   provider_->Answer(answer.Answer("AT2", "RT2"));
   auto here = std::async(std::launch::async, [&] { return Get(grant.id); });
   WaitUntil([&] { return Refreshes() == 1; });
-  const int before = faulty_->acquisitions();
+  const int before = faulty_->calls();
   auto there = std::async(std::launch::async, [&] {
     AccessTokenQuery query{.selector = ByGrantId{grant.id}};
     return Run(other->GetAccessToken(asker_, std::move(query), InTime()));
   });
-  WaitUntil([&] { return faulty_->acquisitions() > before; });
+  WaitUntil([&] { return faulty_->calls() >= before + 2; });
   answer.Come();
   EXPECT_EQ(TokenOf(here.get()), "AT2");
   EXPECT_EQ(TokenOf(there.get()), "AT2");
@@ -609,7 +693,7 @@ class Spooled : public Refreshing {
 // R3: and no refresh of the grant goes before it, since its refresh token is spent.
 TEST_F(Spooled, AnswersAreStoredAtTheNextStart) {
   const auto grant = SignInOnce();
-  (void)spool_.Put("a", AnswerFor(grant.id, "AT2", "RT2"));
+  (void)spool_.Put("a", AnswerFor(grant.id, "AT2", "RT2"), nullptr);
   clock_.Advance(absl::Hours(1));
   faulty_->FailCalls(1, 2, FaultyGrantStore::Fault::kRefused);  // the store is slow to come back
   broker_ = AddReplica({.replica = "next", .spool = &spool_});
@@ -626,7 +710,7 @@ TEST_F(Spooled, AnswersAreStoredAtTheNextStart) {
 
 TEST_F(Spooled, AnswersAreDiscardedWhereTheGrantHasMovedOn) {
   const auto grant = SignInOnce();
-  (void)spool_.Put("a", AnswerFor(grant.id, "AT2", "RT2"));
+  (void)spool_.Put("a", AnswerFor(grant.id, "AT2", "RT2"), nullptr);
   auto newer = AnswerFor(grant.id, "AT3", "RT3");
   ASSERT_THAT(Run(store_->CommitGrant(std::move(newer))), IsOk());
   Restart(spool_);
@@ -637,7 +721,7 @@ TEST_F(Spooled, AnswersAreDiscardedWhereTheGrantHasMovedOn) {
 
 TEST_F(Spooled, AnswersAreRevokedWhereTheGrantHasEnded) {
   const auto grant = SignInOnce();
-  (void)spool_.Put("a", AnswerFor(grant.id, "AT2", "RT2"));
+  (void)spool_.Put("a", AnswerFor(grant.id, "AT2", "RT2"), nullptr);
   ASSERT_THAT(
       Run(store_->EndGrant(grant.id, grants::GrantState::kRevoked, "logout", absl::Hours(1))),
       IsOk());
@@ -652,7 +736,7 @@ TEST_F(Spooled, AnswersAreSetAsideWhereThereIsNoSuchGrant) {
   const auto grant = SignInOnce();
   auto stray = AnswerFor(grant.id, "AT2", "RT2");
   stray.grant.id = "nowhere";
-  (void)spool_.Put("a", stray);
+  (void)spool_.Put("a", stray, nullptr);
   Restart(spool_);
   WaitUntil([&] { return spool_.aside() == 1; });
 }

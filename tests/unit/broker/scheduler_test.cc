@@ -142,7 +142,7 @@ TEST_F(Scheduling, R1SharesGrantsAmongReplicas) {
   provider_->RepeatLastAnswer();
   Refresh refresh(*clients_, *store_, clock_, changes_, runtime_,
                   RevocationQueue(*clients_, *store_, clock_, runtime_), "another replica", nullptr,
-                  SpoolWhen::kStoreFails);
+                  std::make_shared<HeldAnswers>(nullptr, SpoolWhen::kStoreFails));
   Scheduler other(*clients_, *store_, clock_, runtime_, refresh, *reaper_, options_);
   clock_.Advance(absl::Hours(1));
   for (int i = 0; i < 3; ++i) {

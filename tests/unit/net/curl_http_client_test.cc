@@ -187,6 +187,29 @@ TEST_F(CurlHttpClientTest, ReusesConnections) {
   EXPECT_EQ(server.connections(), 1);
 }
 
+// On a new connection, and on one that was kept.
+TEST_F(CurlHttpClientTest, SendsNothingThatMayNotLeaveAnyMore) {
+  std::atomic<int> requests = 0;
+  ScriptedServer server([&requests](ScriptedPeer& peer) {
+    while (!peer.ReadHttpRequest().empty()) {
+      ++requests;
+      peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    }
+  });
+  for (int sent = 0; sent < 3; ++sent) {
+    HttpRequest withdrawn = Post(server.Url(), "a=b");
+    withdrawn.may_leave = [] { return false; };
+    const Result refused = Send(std::move(withdrawn));
+    EXPECT_THAT(refused, FailsWith(Reason::kCancelled));
+    EXPECT_EQ(CauseOf(refused.status()), "withdrawn");
+    EXPECT_EQ(DeliveryOf(refused.status()), Delivery::kNotSent);
+    EXPECT_EQ(requests, sent);
+    HttpRequest timely = Post(server.Url(), "a=b");
+    timely.may_leave = [] { return true; };
+    EXPECT_OK(Send(std::move(timely)));
+  }
+}
+
 TEST_F(CurlHttpClientTest, ReadsChunkedAnswers) {
   ASSERT_OK_AND_ASSIGN(const HttpResponse response,
                        SendTo("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

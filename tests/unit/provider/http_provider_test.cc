@@ -212,7 +212,8 @@ TEST_P(RefusedRefresh, KeepsANewRefreshToken) {
   http_.Enqueue(kTokenUrl, JsonResponse(GetParam().status, GetParam().body));
   oauth::RefreshToken request{.refresh_token = Secret("RT1")};
   const RefreshAnswer answer = RunBlocking(
-      runtime_, provider_.Refresh(registration_, std::move(request), nullptr, Permit(), Soon()));
+      runtime_,
+      provider_.Refresh(registration_, std::move(request), nullptr, Permit(), {}, Soon()));
   EXPECT_FALSE(answer.tokens.ok());
   EXPECT_EQ(answer.rotated ? std::string(answer.rotated->Reveal()) : "", GetParam().rotated);
 }

@@ -77,7 +77,7 @@ class DiskSpoolTest : public ::testing::Test {
 };
 
 TEST_F(DiskSpoolTest, KeepsAnswersFromOneProcessToTheNext) {
-  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  ASSERT_OK(Open()->Put("a", Answer("grant-1"), nullptr));
   const auto found = Open()->Load();
   ASSERT_THAT(found, SizeIs(1));
   EXPECT_EQ(found[0].name, "a");
@@ -86,10 +86,27 @@ TEST_F(DiskSpoolTest, KeepsAnswersFromOneProcessToTheNext) {
   EXPECT_EQ(grants::SerializeGrant(found[0].commit.grant), grants::SerializeGrant(put));
 }
 
+TEST_F(DiskSpoolTest, KeepsWhatASignInCameTo) {
+  const grants::FinishedSignIn sign_in{Secret("secret-state"),
+                                       {.grant_id = "grant-1",
+                                        .id_token_claims = Secret("{\"sub\":\"secret\"}"),
+                                        .front_channel_access_token = Secret("secret-token")}};
+  ASSERT_OK(Open()->Put("a", Answer("grant-1"), &sign_in));
+  const auto found = Open()->Load();
+  ASSERT_THAT(found, SizeIs(1));
+  ASSERT_TRUE(found[0].sign_in);
+  EXPECT_EQ(found[0].sign_in->state, sign_in.state);
+  EXPECT_EQ(found[0].sign_in->outcome.grant_id, "grant-1");
+  EXPECT_EQ(found[0].sign_in->outcome.id_token_claims, sign_in.outcome.id_token_claims);
+  EXPECT_EQ(found[0].sign_in->outcome.front_channel_access_token,
+            sign_in.outcome.front_channel_access_token);
+  EXPECT_THAT(Content("a.answer"), Not(HasSubstr("secret")));
+}
+
 TEST_F(DiskSpoolTest, ReplacesAndDrops) {
   const auto spool = Open();
-  ASSERT_OK(spool->Put("a", Answer("grant-1")));
-  ASSERT_OK(spool->Put("a", Answer("grant-2")));
+  ASSERT_OK(spool->Put("a", Answer("grant-1"), nullptr));
+  ASSERT_OK(spool->Put("a", Answer("grant-2"), nullptr));
   ASSERT_THAT(spool->Load(), SizeIs(1));
   EXPECT_EQ(spool->Load()[0].commit.grant.id, "grant-2");
   spool->Drop("a");
@@ -129,7 +146,7 @@ TEST_F(DiskSpoolTest, TellsSinceWhenAnswersOfAFormerProcessWait) {
 
 TEST_F(DiskSpoolTest, ShowsNothingToOthers) {
   const auto spool = Open();
-  ASSERT_OK(spool->Put("a", Answer("grant-1")));
+  ASSERT_OK(spool->Put("a", Answer("grant-1"), nullptr));
   EXPECT_THAT(Content("a.answer"), Not(HasSubstr("secret")));
   EXPECT_THAT(lines_.text, Not(HasSubstr("secret")));
   struct stat folder = {};
@@ -141,7 +158,7 @@ TEST_F(DiskSpoolTest, ShowsNothingToOthers) {
 }
 
 TEST_F(DiskSpoolTest, SetsAsideWhatDoesNotOpenAndTriesItAgain) {
-  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  ASSERT_OK(Open()->Put("a", Answer("grant-1"), nullptr));
   const KeyRing other = RingOf("two");
   EXPECT_THAT(Open(other)->Load(), IsEmpty());
   EXPECT_THAT(Files(), ElementsAre("a.set-aside"));
@@ -167,8 +184,8 @@ class SharedDiskSpool : public DiskSpoolTest {
 TEST_F(SharedDiskSpool, GivesEachProcessAFolderOfItsOwn) {
   const auto one = OpenShared();
   const auto other = OpenShared();
-  ASSERT_OK(one->Put("a", Answer("grant-1")));
-  ASSERT_OK(other->Put("a", Answer("grant-2")));
+  ASSERT_OK(one->Put("a", Answer("grant-1"), nullptr));
+  ASSERT_OK(other->Put("a", Answer("grant-2"), nullptr));
   EXPECT_EQ(one->Load()[0].commit.grant.id, "grant-1");
   EXPECT_EQ(other->Load()[0].commit.grant.id, "grant-2");
 }
@@ -178,9 +195,9 @@ TEST_F(SharedDiskSpool, TakesWhatProcessesThatAreGoneHaveLeft) {
     const auto first = OpenShared();
     const auto second = OpenShared();
     const auto third = OpenShared();
-    ASSERT_OK(first->Put("a", Answer("grant-1")));
-    ASSERT_OK(second->Put("b", Answer("grant-2")));
-    ASSERT_OK(third->Put("c", Answer("grant-3")));
+    ASSERT_OK(first->Put("a", Answer("grant-1"), nullptr));
+    ASSERT_OK(second->Put("b", Answer("grant-2"), nullptr));
+    ASSERT_OK(third->Put("c", Answer("grant-3"), nullptr));
   }
   EXPECT_THAT(OpenShared()->Load(), SizeIs(3));
   EXPECT_EQ(FilesIn("0"), 3u);
@@ -192,8 +209,8 @@ TEST_F(SharedDiskSpool, TakesWhatProcessesThatAreGoneHaveLeft) {
 TEST_F(SharedDiskSpool, LeavesTheOthersWhatTheyHave) {
   auto gone = OpenShared();
   const auto running = OpenShared();
-  ASSERT_OK(gone->Put("a", Answer("grant-1")));
-  ASSERT_OK(running->Put("b", Answer("grant-2")));
+  ASSERT_OK(gone->Put("a", Answer("grant-1"), nullptr));
+  ASSERT_OK(running->Put("b", Answer("grant-2"), nullptr));
   gone.reset();
   const auto next = OpenShared();
   EXPECT_THAT(next->Load(), SizeIs(1));
@@ -201,7 +218,7 @@ TEST_F(SharedDiskSpool, LeavesTheOthersWhatTheyHave) {
 }
 
 TEST_F(SharedDiskSpool, TakesWhatWasWrittenBeforeItWasShared) {
-  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  ASSERT_OK(Open()->Put("a", Answer("grant-1"), nullptr));
   EXPECT_THAT(OpenShared()->Load(), SizeIs(1));
 }
 
@@ -212,7 +229,7 @@ struct Damage {
 class DamagedAnswer : public DiskSpoolTest, public ::testing::WithParamInterface<Damage> {};
 
 TEST_P(DamagedAnswer, IsSetAsideAndNeverDeleted) {
-  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  ASSERT_OK(Open()->Put("a", Answer("grant-1"), nullptr));
   Overwrite("a.answer", GetParam().spoil(Content("a.answer")));
   EXPECT_THAT(Open()->Load(), IsEmpty());
   EXPECT_THAT(Open()->Load(), IsEmpty());
@@ -233,14 +250,14 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& row) { return row.param.name; });
 
 TEST_F(DiskSpoolTest, BindsAnAnswerToItsName) {
-  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  ASSERT_OK(Open()->Put("a", Answer("grant-1"), nullptr));
   std::filesystem::rename(folder_ + "/a.answer", folder_ + "/b.answer");
   EXPECT_THAT(Open()->Load(), IsEmpty());
 }
 
 // The machine stopped while it was being written: whole or not, it is looked at.
 TEST_F(DiskSpoolTest, LooksAtDrafts) {
-  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  ASSERT_OK(Open()->Put("a", Answer("grant-1"), nullptr));
   std::filesystem::rename(folder_ + "/a.answer", folder_ + "/a.answer.new");
   Overwrite("b.answer.new", "half of");
   EXPECT_THAT(Open()->Load(), SizeIs(1));
