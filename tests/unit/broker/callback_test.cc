@@ -374,6 +374,8 @@ class StoreAwayAfterTheCode : public CallbackSubmission {
  protected:
   StoreAwayAfterTheCode()
       : StoreAwayAfterTheCode(std::make_unique<storage::MemoryGrantStore>(clock_)) {}
+  // Before the store inside goes.
+  ~StoreAwayAfterTheCode() override { runtime_.Stop(); }
 
   FaultyGrantStore* faulty_ = nullptr;
   FakeSpool spool_;

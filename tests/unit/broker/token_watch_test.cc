@@ -115,6 +115,8 @@ asio::awaitable<bool> Pausing() {
 class TokenWatching : public BrokerTest {
  protected:
   TokenWatching() : TokenWatching(std::make_unique<storage::MemoryGrantStore>(clock_)) {}
+  // Before the store inside goes.
+  ~TokenWatching() override { runtime_.Stop(); }
 
   std::shared_ptr<Seen> Watch(const std::string& grant_id) {
     return Watch(asker_, AccessTokenQuery{.selector = ByGrantId{grant_id}});
