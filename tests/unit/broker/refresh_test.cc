@@ -534,15 +534,19 @@ TEST_F(Orphaned, GrantIsLeftToItsSenderForAWhile) {
 TEST_F(Orphaned, GrantIsRefreshedWhenItsSenderDoesNotComeBack) {
   const auto grant = SignInAndLoseTheSender();
   provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  const int before = faulty_->calls();
   auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
-  WaitForReads(2);
-  EXPECT_EQ(Refreshes(), 0);
-  // Wherever the flight is: it may begin to wait only now.
-  while (got.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
-    clock_.Advance(Lease());
+  // Looking again and again: it waits.
+  WaitUntil([&] {
     LetLook(grant.id);
-    std::this_thread::yield();
-  }
+    return faulty_->calls() >= before + 6;
+  });
+  EXPECT_EQ(Refreshes(), 0);
+  clock_.Advance(2 * Lease());
+  WaitUntil([&] {
+    LetLook(grant.id);
+    return got.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  });
   EXPECT_EQ(TokenOf(got.get()), "AT2");
   EXPECT_EQ(Refreshes(), 1);
 }
