@@ -120,10 +120,10 @@ TEST_F(DiskSpoolTest, TellsHowMuchWaitsAndForHowLong) {
   EXPECT_EQ(spool->depth().waiting, 0U);
   EXPECT_EQ(spool->depth().oldest, absl::InfiniteFuture());
   const absl::Time before = absl::Now();
-  ASSERT_OK(spool->Put("a", Answer("grant-1")));
+  ASSERT_OK(spool->Put("a", Answer("grant-1"), nullptr));
   const absl::Time between = absl::Now();
-  ASSERT_OK(spool->Put("b", Answer("grant-2")));
-  ASSERT_OK(spool->Put("a", Answer("grant-1")));  // still waits since the first time
+  ASSERT_OK(spool->Put("b", Answer("grant-2"), nullptr));
+  ASSERT_OK(spool->Put("a", Answer("grant-1"), nullptr));  // still waits since the first time
   EXPECT_EQ(spool->depth().waiting, 2U);
   EXPECT_GE(spool->depth().oldest, before);
   EXPECT_LE(spool->depth().oldest, between);
@@ -136,7 +136,7 @@ TEST_F(DiskSpoolTest, TellsHowMuchWaitsAndForHowLong) {
 }
 
 TEST_F(DiskSpoolTest, TellsSinceWhenAnswersOfAFormerProcessWait) {
-  ASSERT_OK(Open()->Put("a", Answer("grant-1")));
+  ASSERT_OK(Open()->Put("a", Answer("grant-1"), nullptr));
   const absl::Time loaded_after = absl::Now();
   const auto spool = Open();
   ASSERT_THAT(spool->Load(), SizeIs(1));
