@@ -258,6 +258,9 @@ TEST_F(TokenWatching, EndsWhenTheGrantHasReachedItsEnd) {
   const auto grant = SignIn();
   const auto seen = Watch(grant.id);
   EXPECT_THAT(seen->First(1), SizeIs(1));
+  // The feed knows the end once it has read the grant: when it has passed this one on.
+  Replace(grant.id, "AT2");
+  EXPECT_THAT(seen->First(2), SizeIs(2));
   Advance(absl::Hours(24 * 366), grant.id);
   const absl::Status end = seen->end();
   EXPECT_THAT(end, FailsWith(Reason::kReauthorizationRequired));
