@@ -14,8 +14,6 @@
 namespace tokenbroker::broker {
 namespace {
 
-constexpr absl::Duration kLeastBetween = absl::Seconds(1);
-constexpr absl::Duration kLongestWait = absl::Minutes(10);
 constexpr absl::Duration kPatience = absl::Minutes(2);
 
 absl::Time RenewAt(const CachedToken& token, const Client& client) {
@@ -49,13 +47,13 @@ asio::awaitable<void> FeedFromCredentials(std::shared_ptr<FeedContext> context,
     if (held != nullptr && held->expires_at > now) watched->Publish(held, 0);
     const absl::Time due = held ? std::max(RenewAt(*held, *configured), not_before) : not_before;
     if (due > now) {
-      co_await wake_up->Wait(std::min(due - now, kLongestWait));
+      co_await wake_up->Wait(std::min(due - now, kLongestFeedWait));
       continue;
     }
     auto request = context->RequestOwnToken(configured, *watched, now + kPatience);
     if (!request) break;
     auto token = co_await *std::move(request);
-    absl::Duration pause = kLeastBetween;
+    absl::Duration pause = kLeastBetweenRenewals;
     if (token.ok()) {
       held = *std::move(token);
       backoff.Reset();

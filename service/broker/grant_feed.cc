@@ -20,10 +20,6 @@ namespace {
 using grants::Grant;
 using grants::GrantState;
 
-// Between two attempts to renew, at least, whatever the lifetime of the tokens.
-constexpr absl::Duration kLeastBetween = absl::Seconds(1);
-// Nothing is waited for longer, so that a clock that was set is noticed.
-constexpr absl::Duration kLongestWait = absl::Minutes(10);
 // Whoever refreshes by the schedule has this much time to be first.
 constexpr absl::Duration kLongestCourtesy = absl::Seconds(30);
 
@@ -100,7 +96,7 @@ bool GrantFeed::TakeTouch() {
 void GrantFeed::TakeOutcome() {
   if (!renewal_->outcome) return;
   const absl::Status outcome = *std::exchange(renewal_->outcome, std::nullopt);
-  absl::Duration pause = kLeastBetween;
+  absl::Duration pause = kLeastBetweenRenewals;
   if (outcome.ok()) {
     renewal_backoff_.Reset();
   } else {
@@ -142,7 +138,7 @@ std::optional<absl::Duration> GrantFeed::Take(absl::StatusOr<Grant> grant, std::
   TakeOutcome();
 
   const absl::Time now = context_.clock.Now();
-  absl::Time next = std::min(now + kLongestWait, std::min(ends_at_, touch_at_));
+  absl::Time next = std::min(now + kLongestFeedWait, std::min(ends_at_, touch_at_));
   const auto held = grant->access_tokens.find(*selector);
   const bool usable = held != grant->access_tokens.end() && held->second.expires_at > now;
   if (usable) {

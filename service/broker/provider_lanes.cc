@@ -10,7 +10,7 @@ namespace {
 constexpr absl::Duration kSoonest = absl::Milliseconds(200);
 // What is known of a lane gets old, so nobody is sent away for longer. Not for less either: a line
 // of a million is looked through in that time, again and again.
-constexpr absl::Duration kLongestWait = absl::Minutes(5);
+constexpr absl::Duration kLongestCooling = absl::Minutes(5);
 constexpr absl::Duration kLongestRest = absl::Minutes(1);
 
 }  // namespace
@@ -41,12 +41,12 @@ absl::Time ProviderLanes::ComeAgain(const std::string& provider, absl::Time now)
   const absl::Time soonest = std::max(now + kSoonest, lane.resting_until);
   const absl::Duration spacing = lane.usually_takes / std::max(bounds_.per_provider, 1);
   const absl::Time next = std::max(lane.last_told, soonest) + spacing;
-  if (next <= now + kLongestWait) {
+  if (next <= now + kLongestCooling) {
     lane.last_told = next;
     return next;
   }
   // The line is longer than it makes sense to plan: somewhere in the second half of it.
-  return std::max(soonest, now + kLongestWait * (0.5 + RandomFraction() / 2));
+  return std::max(soonest, now + kLongestCooling * (0.5 + RandomFraction() / 2));
 }
 
 void ProviderLanes::Rest(const std::string& provider, absl::Time now, absl::Time until) {

@@ -18,13 +18,13 @@ constexpr std::size_t kAtATime = 16;
 // How long who claimed or kept one has to try it.
 constexpr absl::Duration kHidden = absl::Minutes(2);
 constexpr absl::Duration kFirstWait = absl::Seconds(5);
-constexpr absl::Duration kLongestWait = absl::Hours(1);
+constexpr absl::Duration kLongestPause = absl::Hours(1);
 constexpr absl::Duration kLookEvery = absl::Seconds(5);
 
 // When to try again after so many failures: doubling, with full jitter over the upper half.
 absl::Duration WaitAfter(int attempts, const absl::Status& failure) {
   const int doublings = std::min(attempts - 1, 10);
-  const absl::Duration step = std::min(kFirstWait * (1 << doublings), kLongestWait);
+  const absl::Duration step = std::min(kFirstWait * (1 << doublings), kLongestPause);
   const absl::Duration wait = step / 2 + step / 2 * RandomFraction();
   return std::max(wait, RetryAfterOf(failure).value_or(absl::ZeroDuration()));
 }

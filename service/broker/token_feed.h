@@ -21,6 +21,11 @@
 
 namespace tokenbroker::broker {
 
+// Between two attempts to renew, at least, whatever the lifetime of the tokens.
+inline constexpr absl::Duration kLeastBetweenRenewals = absl::Seconds(1);
+// A feed waits for nothing longer, so that a clock that was set is noticed.
+inline constexpr absl::Duration kLongestFeedWait = absl::Minutes(10);
+
 // What feeds work with. They may run on for a moment after the broker has gone, so that its own
 // parts are had through here alone. Thread-safe.
 class FeedContext {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/contains.h"
 #include "config/contradictions.h"
 #include "config/names.h"
 #include "config/uri.h"
@@ -17,10 +18,6 @@ namespace tokenbroker::config {
 namespace {
 
 using Texts = google::protobuf::RepeatedPtrField<std::string>;
-
-bool Contains(const Texts& texts, const std::string& text) {
-  return std::find(texts.begin(), texts.end(), text) != texts.end();
-}
 
 void AddMethods(const google::protobuf::FileDescriptor& file, const std::string& prefix,
                 std::vector<std::string>& names) {

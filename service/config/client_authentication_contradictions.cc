@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/contains.h"
 #include "config/contradictions.h"
 #include "config/names.h"
 #include "config/response_types.h"
@@ -14,11 +15,6 @@ namespace {
 constexpr std::array<std::string_view, 3> kHmacAlgorithms = {"HS256", "HS384", "HS512"};
 constexpr std::array<std::string_view, 10> kKeyAlgorithms = {
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
-
-template <typename Names>
-bool Contains(const Names& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 void CheckClientSecretJwt(const v1::ClientSecretJwt& jwt, const std::string& path, Faults& faults) {
   if (Contains(kHmacAlgorithms, jwt.algorithm()) || faults.Has(path + ".algorithm")) return;

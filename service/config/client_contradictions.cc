@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "config/client_keys.h"
+#include "config/contains.h"
 #include "config/contradictions.h"
 #include "config/durations.h"
 #include "config/names.h"
@@ -58,11 +59,6 @@ constexpr std::array<std::string_view, 30> kOwnParameters = {
 };
 
 constexpr std::array<std::string_view, 4> kProofAlgorithms = {"ES256", "EdDSA", "PS256", "RS256"};
-
-template <typename Texts>
-bool Contains(const Texts& texts, std::string_view text) {
-  return std::find(texts.begin(), texts.end(), text) != texts.end();
-}
 
 void CheckRedirectUris(const Texts& uris, const std::string& path, Faults& faults) {
   for (int i = 0; i < uris.size(); ++i) {

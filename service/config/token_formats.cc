@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/contains.h"
 #include "config/contradictions.h"
 #include "config/message_walk.h"
 #include "config/names.h"
@@ -44,11 +45,6 @@ std::vector<std::string_view> AlgorithmNames() {
   std::vector<std::string_view> names;
   for (const auto& [name, bytes] : kAlgorithms) names.push_back(name);
   return names;
-}
-
-template <typename Names>
-bool Contains(const Names& names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
 }
 
 void CheckAlgorithm(const std::string& algorithm, const std::string& path, const v1::Client& client,

@@ -12,6 +12,9 @@
 
 namespace tokenbroker::provider {
 
+// How long somebody who could be served with an older document waits for a newer one.
+inline constexpr absl::Duration kDocumentPatience = absl::Seconds(2);
+
 struct DocumentFetcherOptions {
   // For one attempt; none begins once it is over. Default: 10 s.
   absl::Duration timeout = absl::Seconds(10);

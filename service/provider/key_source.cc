@@ -9,9 +9,6 @@
 namespace tokenbroker::provider {
 namespace {
 
-// How long somebody who could be served with older keys waits for newer ones.
-constexpr absl::Duration kPatience = absl::Seconds(2);
-
 Task<std::string> Immediately(std::string url) { co_return url; }
 
 // Whether other keys could make a token verify that failed with `status`.
@@ -77,7 +74,7 @@ Task<KeySource::Pointer> KeySource::Current(std::shared_ptr<KeySource> self, abs
     co_return *view.blocked;
   }
   const absl::Time wait_until =
-      view.document ? std::min(deadline, self->clock_.Now() + kPatience) : deadline;
+      view.document ? std::min(deadline, self->clock_.Now() + kDocumentPatience) : deadline;
   auto fetch = [self] { return Fetch(self); };
   absl::StatusOr<Pointer> fetched =
       co_await self->flights_.Run(Flight::kDue, std::move(fetch), wait_until);

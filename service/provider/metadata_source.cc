@@ -11,9 +11,6 @@
 namespace tokenbroker::provider {
 namespace {
 
-// How long somebody who could be served with an older document waits for a newer one.
-constexpr absl::Duration kPatience = absl::Seconds(2);
-
 absl::StatusOr<oauth::ProviderMetadata> Parse(const absl::StatusOr<HttpResponse>& response,
                                               const MetadataSourceOptions& options) {
   RETURN_IF_ERROR(response.status());
@@ -59,7 +56,7 @@ Task<MetadataSource::Pointer> MetadataSource::GetFrom(std::shared_ptr<MetadataSo
     co_return *view.blocked;
   }
   const absl::Time wait_until =
-      view.document ? std::min(deadline, self->clock_.Now() + kPatience) : deadline;
+      view.document ? std::min(deadline, self->clock_.Now() + kDocumentPatience) : deadline;
   auto fetch = [self] { return Fetch(self); };
   absl::StatusOr<Pointer> fetched =
       co_await self->flights_.Run(self->options_.issuer, std::move(fetch), wait_until);

@@ -154,7 +154,8 @@ describe('a Redis that comes and goes', () => {
     redis = await Redis.start({ port });
     await eventually(() => world.other.rpc.GetAccessToken({ grant_id: signIn.grantId })
       .then(() => false, (error) => error.reason === 'GRANT_UNKNOWN'), 'the loss is seen', BOUND_MS);
-    // Its scripts were lost too, and its index key: new sign-ins work.
+    // Its scripts were lost too, and its index key: new sign-ins work, once each replica has connected again.
+    await answered(() => signIn.grants());
     await signedIn(world);
   });
 });

@@ -119,6 +119,7 @@ export class ClusterGroup extends Group {
       .split('\n').some((line) => line.includes('myself,slave') && line.includes(id)));
     ask(replica, 'CLUSTER', 'FAILOVER');
     await eventually(() => ask(replica, 'ROLE').startsWith('master'), 'the replica takes over', 20000);
+    await eventually(() => ask(replica, 'WAIT', '1', '100') === '1', 'a replica again', 20000);
   }
 
   // Moves the slot of a grant to another primary. `meanwhile` is awaited when the grant's keys are there

@@ -13,7 +13,7 @@ using ::testing::Ge;
 using ::testing::Le;
 using ::testing::Optional;
 
-const absl::Time kStart = absl::FromUnixSeconds(1767225600);
+const absl::Time kOpeningTime = absl::FromUnixSeconds(1767225600);
 
 class CircuitBreakerTest : public ::testing::Test {
  protected:
@@ -23,7 +23,7 @@ class CircuitBreakerTest : public ::testing::Test {
 
   CircuitBreaker breaker_{
       {.failures = 3, .open_for = absl::Seconds(4), .open_for_at_most = absl::Seconds(10)}};
-  absl::Time now_ = kStart;
+  absl::Time now_ = kOpeningTime;
 };
 
 // R10

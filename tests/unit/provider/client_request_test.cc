@@ -114,7 +114,7 @@ class ClientRequestTest : public ProviderFixture {
   const SigningKey old_key_ = SigningKey::Shared(jose::Algorithm::kES256, "old");
   Json document_;
   HttpProviderOptions options_ = {
-      .name = "op", .issuer = std::string(kIssuer), .retry_pause = absl::ZeroDuration()};
+      .name = "op", .issuer = std::string(kIssuerUrl), .retry_pause = absl::ZeroDuration()};
   Registration registration_ = {.client_id = "client"};
   std::unique_ptr<HttpProvider> provider_;
 };
@@ -127,7 +127,7 @@ TEST_F(ClientRequestTest, AssertionIsForTheIssuerWhereverTheTokenEndpointIs) {
   ASSERT_OK(RequestToken(Code()));
   const auto requests = http_.requests_for("https://other.example/token");
   ASSERT_THAT(requests, SizeIs(1));
-  EXPECT_EQ(ClaimsOf(requests[0], new_key_)["aud"], kIssuer);
+  EXPECT_EQ(ClaimsOf(requests[0], new_key_)["aud"], kIssuerUrl);
 }
 
 TEST_F(ClientRequestTest, AssertionIsForTheTokenEndpointWhereTheProviderInsists) {

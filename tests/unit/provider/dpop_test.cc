@@ -27,7 +27,7 @@ using ::tokenbroker::testing::MakeJwkSet;
 using ::tokenbroker::testing::RecordedRequest;
 using ::tokenbroker::testing::SigningKey;
 
-constexpr char kTokens[] = R"({"access_token":"at","token_type":"DPoP","expires_in":300})";
+constexpr char kDpopTokens[] = R"({"access_token":"at","token_type":"DPoP","expires_in":300})";
 constexpr char kBearerTokens[] = R"({"access_token":"at","token_type":"Bearer"})";
 
 HttpResponse WithNonce(HttpResponse response, std::string nonce) {
@@ -91,11 +91,11 @@ class DpopRequests : public ProviderFixture {
       http_,
       clock_,
       log_,
-      {.name = "op", .issuer = std::string(kIssuer), .retry_pause = absl::ZeroDuration()}};
+      {.name = "op", .issuer = std::string(kIssuerUrl), .retry_pause = absl::ZeroDuration()}};
 };
 
 TEST_F(DpopRequests, ProveTheKeyAtTheTokenEndpoint) {
-  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kDpopTokens));
   ASSERT_OK_AND_ASSIGN(const oauth::TokenResponse tokens, RedeemCode());
   EXPECT_EQ(tokens.token_type, "DPoP");
   const auto proofs = ProofsFor(kTokenUrl);
@@ -134,7 +134,7 @@ TEST_F(DpopRequests, HaveNoProofWithoutAKey) {
 // `tok-dpop-nonce`, once: the code is not spent by the challenge (RFC 9449 section 8).
 TEST_F(DpopRequests, AreSentOnceMoreWithTheNonceThatIsAskedFor) {
   http_.Enqueue(kTokenUrl, Challenge("n-1"));
-  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kDpopTokens));
   EXPECT_OK(RedeemCode());
   const auto proofs = ProofsFor(kTokenUrl);
   ASSERT_THAT(proofs, SizeIs(2));
@@ -179,8 +179,8 @@ TEST_F(DpopRequests, AreNotRepeatedForAnyOtherError) {
 
 TEST_F(DpopRequests, HaveTheNewestNonceAtOnce) {
   http_.Enqueue(kTokenUrl, Challenge("n-1"));
-  http_.Enqueue(kTokenUrl, WithNonce(JsonResponse(200, kTokens), "n-2"));
-  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  http_.Enqueue(kTokenUrl, WithNonce(JsonResponse(200, kDpopTokens), "n-2"));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kDpopTokens));
   EXPECT_OK(Refresh());
   EXPECT_OK(Refresh());
   const auto proofs = ProofsFor(kTokenUrl);
@@ -204,7 +204,7 @@ TEST_F(DpopRequests, AnswerTheChallengeOfUserInfo) {
 TEST_F(DpopRequests, TryTheNextSecretAfterAChallengeToo) {
   http_.Enqueue(kTokenUrl, Challenge("n-1"));
   http_.Enqueue(kTokenUrl, JsonResponse(401, R"({"error":"invalid_client"})"));
-  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kDpopTokens));
   EXPECT_OK(Refresh());
   const auto requests = http_.requests_for(kTokenUrl);
   ASSERT_THAT(requests, SizeIs(3));

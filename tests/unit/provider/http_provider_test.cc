@@ -29,7 +29,7 @@ using ::tokenbroker::testing::JsonResponse;
 using ::tokenbroker::testing::JwkSetText;
 using ::tokenbroker::testing::SigningKey;
 
-constexpr char kTokens[] = R"({"access_token":"at","token_type":"Bearer","expires_in":300})";
+constexpr char kTokensOfCode[] = R"({"access_token":"at","token_type":"Bearer","expires_in":300})";
 
 oauth::AuthorizationGrant Code() {
   return oauth::AuthorizationCode{.code = Secret("code"),
@@ -68,7 +68,7 @@ class HttpProviderTest : public ProviderFixture {
   }
 
   static HttpProviderOptions Options() {
-    return {.name = "op", .issuer = std::string(kIssuer), .retry_pause = absl::ZeroDuration()};
+    return {.name = "op", .issuer = std::string(kIssuerUrl), .retry_pause = absl::ZeroDuration()};
   }
 
   absl::StatusOr<oauth::TokenResponse> RequestToken(oauth::AuthorizationGrant grant) {
@@ -91,13 +91,13 @@ class HttpProviderTest : public ProviderFixture {
 
 TEST_F(HttpProviderTest, AsksNothingOfItsProviderBeforeItsFirstUse) {
   EXPECT_EQ(provider_.name(), "op");
-  EXPECT_EQ(provider_.issuer(), kIssuer);
+  EXPECT_EQ(provider_.issuer(), kIssuerUrl);
   EXPECT_THAT(http_.requests(), IsEmpty());
 }
 
 // `tok-happy-request-shape`
 TEST_F(HttpProviderTest, SendsTheTokenRequestAsAForm) {
-  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokensOfCode));
   ASSERT_OK_AND_ASSIGN(const oauth::TokenResponse tokens, RequestToken(Code()));
   EXPECT_EQ(tokens.access_token.Reveal(), "at");
   const auto requests = http_.requests_for(kTokenUrl);
@@ -114,7 +114,7 @@ TEST_F(HttpProviderTest, SendsTheTokenRequestAsAForm) {
 // `tok-retry-before-send`
 TEST_F(HttpProviderTest, SendsOnceMoreWhatProvablyWasNotSent) {
   http_.Enqueue(kTokenUrl, NotSent());
-  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokensOfCode));
   EXPECT_OK(RequestToken(Code()));
 }
 
@@ -262,7 +262,7 @@ std::string Authorization(const testing::RecordedRequest& request) {
 
 TEST_F(HttpProviderTest, TriesTheNextAuthenticationWhereTheClientIsRefused) {
   http_.Enqueue(kTokenUrl, JsonResponse(401, R"({"error":"invalid_client"})"));
-  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokensOfCode));
   EXPECT_OK(RequestToken(Refresh()));
   const auto requests = http_.requests_for(kTokenUrl);
   ASSERT_THAT(requests, SizeIs(2));
@@ -312,7 +312,7 @@ TEST_F(HttpProviderTest, RefusesRequestsBeyondItsBound) {
   HttpProviderOptions options = Options();
   options.max_in_flight = 2;
   options.max_queued = 0;
-  http_.AnswerWith(kTokenUrl, [](const auto&) { return JsonResponse(200, kTokens); });
+  http_.AnswerWith(kTokenUrl, [](const auto&) { return JsonResponse(200, kTokensOfCode); });
   options.fixed_metadata = oauth::ProviderMetadata{.token_endpoint = std::string(kTokenUrl)};
   HttpProvider bounded(runtime_, gated, clock_, log_, options);
 
@@ -493,12 +493,12 @@ TEST_F(HttpProviderTest, VerifiesAuthorizationResponsesWithTheOneAlgorithmOfTheC
     return RunBlocking(runtime_,
                        provider_.VerifyAuthorizationResponse(Secret(token), algorithm, Soon()));
   };
-  EXPECT_THAT(verify(ec.Sign({{"iss", kIssuer}}), jose::Algorithm::kES256), IsOk());
-  EXPECT_THAT(verify(rsa.Sign({{"iss", kIssuer}}), jose::Algorithm::kES256),
+  EXPECT_THAT(verify(ec.Sign({{"iss", kIssuerUrl}}), jose::Algorithm::kES256), IsOk());
+  EXPECT_THAT(verify(rsa.Sign({{"iss", kIssuerUrl}}), jose::Algorithm::kES256),
               FailsWith(Reason::kAlgorithmNotAllowed));
   // jarm-alg-none
   EXPECT_THAT(
-      verify(ec.SignWithHeader({{"alg", "none"}}, {{"iss", kIssuer}}), jose::Algorithm::kES256),
+      verify(ec.SignWithHeader({{"alg", "none"}}, {{"iss", kIssuerUrl}}), jose::Algorithm::kES256),
       FailsWith(Reason::kAlgorithmNotAllowed));
 }
 
@@ -601,7 +601,7 @@ class SignedUserInfo : public HttpProviderTest {
   }
 
   const SigningKey key_ = SigningKey::Shared(jose::Algorithm::kRS256, "key");
-  const Json claims_ = {{"iss", kIssuer}, {"aud", "client"}, {"sub", "alice"}, {"name", "Alice"}};
+  const Json claims_ = {{"iss", kIssuerUrl}, {"aud", "client"}, {"sub", "alice"}, {"name", "Alice"}};
 };
 
 // ui-signed
@@ -644,7 +644,7 @@ TEST_F(SignedUserInfo, MayBeEncrypted) {
 TEST_F(HttpProviderTest, ReadsTheAnswerToATokenExchange) {
   http_.Enqueue(kTokenUrl, JsonResponse(200, R"({"access_token":"t","token_type":"N_A",
       "issued_token_type":"urn:ietf:params:oauth:token-type:jwt"})"));
-  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokens));
+  http_.Enqueue(kTokenUrl, JsonResponse(200, kTokensOfCode));
   const auto exchange = [] {
     return oauth::TokenExchange{.subject_token = Secret("s"), .subject_token_type = "urn:s"};
   };

@@ -35,7 +35,7 @@ asio::awaitable<bool> Whole(asio::awaitable<void> task) {
 class MetadataSourceTest : public ProviderFixture {
  protected:
   static MetadataSourceOptions Options() {
-    return {.issuer = std::string(kIssuer), .fetch = FetchOptions()};
+    return {.issuer = std::string(kIssuerUrl), .fetch = FetchOptions()};
   }
   std::shared_ptr<MetadataSource> Source(MetadataSourceOptions options = Options()) {
     return MetadataSource::Create(runtime_, Borrowed(http_), clock_, log_, std::move(options));

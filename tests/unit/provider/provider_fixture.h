@@ -35,7 +35,7 @@ class CollectedLines final : public telemetry::LineSink {
   std::string text_;
 };
 
-inline constexpr std::string_view kIssuer = "https://op.example";
+inline constexpr std::string_view kIssuerUrl = "https://op.example";
 inline constexpr std::string_view kDiscoveryUrl =
     "https://op.example/.well-known/openid-configuration";
 inline constexpr std::string_view kJwksUrl = "https://op.example/jwks";
@@ -45,7 +45,7 @@ inline constexpr std::string_view kIntrospectionUrl = "https://op.example/intros
 inline constexpr std::string_view kUserInfoUrl = "https://op.example/userinfo";
 
 inline Json DiscoveryDocument() {
-  return {{"issuer", kIssuer},
+  return {{"issuer", kIssuerUrl},
           {"authorization_endpoint", "https://op.example/authorize"},
           {"token_endpoint", kTokenUrl},
           {"jwks_uri", kJwksUrl},
