@@ -5,16 +5,10 @@
 
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "grants/page_size.h"
 
 namespace tokenbroker::broker {
 namespace {
-
-constexpr std::size_t kDefaultPageSize = 100;
-constexpr std::size_t kMaxPageSize = 1000;
-
-std::size_t PageSize(std::size_t wished) {
-  return wished == 0 ? kDefaultPageSize : std::min(wished, kMaxPageSize);
-}
 
 // The asker with everybody's grants in view.
 Asker Operator(const Asker& asker) {
@@ -39,9 +33,9 @@ Task<grants::GrantPage> Administration::ListGrants(const Asker& asker, grants::G
   if (filter.client && !all.MayUseClient(*filter.client)) {
     co_return Error(Reason::kClientUnknown);
   }
-  CO_ASSIGN_OR_RETURN(
-      grants::GrantPage page,
-      co_await store_.ListGrants(std::move(filter), PageSize(page_size), std::move(page_token)));
+  CO_ASSIGN_OR_RETURN(grants::GrantPage page,
+                      co_await store_.ListGrants(std::move(filter), grants::PageSize(page_size),
+                                                 std::move(page_token)));
   std::erase_if(page.grants, [&](const grants::Grant& grant) {
     return !all.MaySee(grant.caller, grant.client);
   });
@@ -65,9 +59,10 @@ Task<RevocationPage> Administration::RevokeGrants(const Asker& asker, Revocation
   const Asker all = Operator(asker);
   CO_RETURN_IF_ERROR(clients_.Find(wish.client, all).status());
   grants::GrantFilter filter{.client = wish.client, .subject = wish.subject};
-  CO_ASSIGN_OR_RETURN(const grants::GrantPage page,
-                      co_await store_.ListGrants(std::move(filter), PageSize(wish.page_size),
-                                                 std::move(wish.page_token)));
+  CO_ASSIGN_OR_RETURN(
+      const grants::GrantPage page,
+      co_await store_.ListGrants(std::move(filter), grants::PageSize(wish.page_size),
+                                 std::move(wish.page_token)));
   RevocationPage done{.next_page_token = page.next_page_token};
   for (const grants::Grant& grant : page.grants) {
     if (grant.state != grants::GrantState::kActive) continue;
@@ -83,7 +78,7 @@ Task<RevocationPage> Administration::RevokeGrants(const Asker& asker, Revocation
 
 Task<grants::RewrapPage> Administration::RewrapGrants(std::size_t page_size,
                                                       std::string page_token) {
-  return store_.RewrapGrants(PageSize(page_size), std::move(page_token));
+  return store_.RewrapGrants(grants::PageSize(page_size), std::move(page_token));
 }
 
 }  // namespace tokenbroker::broker

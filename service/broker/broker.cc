@@ -5,14 +5,9 @@
 
 #include "base/error.h"
 #include "broker/id_token_check.h"
+#include "grants/page_size.h"
 
 namespace tokenbroker::broker {
-namespace {
-
-constexpr std::size_t kDefaultPageSize = 100;
-constexpr std::size_t kMaxPageSize = 1000;
-
-}  // namespace
 
 Broker::Broker(const Clients& clients, grants::GrantStore& store, const Clock& clock,
                TokenCache& cache, GrantChanges& changes, Runtime& runtime, BrokerOptions options)
@@ -76,8 +71,8 @@ Task<grants::GrantPage> Broker::ListGrants(const Asker& asker, grants::GrantFilt
     co_return Error(Reason::kClientUnknown);
   }
   if (!asker.sees_grants_of_others) filter.caller = asker.name;
-  const std::size_t size = page_size == 0 ? kDefaultPageSize : std::min(page_size, kMaxPageSize);
-  auto page = co_await store_.ListGrants(std::move(filter), size, std::move(page_token));
+  auto page = co_await store_.ListGrants(std::move(filter), grants::PageSize(page_size),
+                                         std::move(page_token));
   if (!page.ok()) co_return page.status();
   std::erase_if(page->grants, [&](const grants::Grant& grant) {
     return !asker.MaySee(grant.caller, grant.client);

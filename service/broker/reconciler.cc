@@ -19,7 +19,7 @@ constexpr std::size_t kGrantsAtOnce = 100;
 // Finds of one walk are not all due at once.
 constexpr absl::Duration kSpread = absl::Minutes(1);
 constexpr absl::Duration kShortestRest = absl::Milliseconds(100);
-constexpr absl::Duration kLongestRest = absl::Seconds(10);
+constexpr absl::Duration kLongestSliceRest = absl::Seconds(10);
 
 }  // namespace
 
@@ -102,7 +102,7 @@ struct Reconciler::Core {
   static asio::awaitable<void> Loop(std::shared_ptr<Core> core) {
     // A slice whose walk failed is looked over in the next interval.
     const absl::Duration rest =
-        std::clamp(core->options.interval / 1024, kShortestRest, kLongestRest);
+        std::clamp(core->options.interval / 1024, kShortestRest, kLongestSliceRest);
     while (!core->stopping.load()) {
       co_await Pause(rest * (0.5 + RandomFraction()));
       (void)co_await WalkOnce(core);

@@ -1,6 +1,5 @@
 #include "rpc/messages.h"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -9,9 +8,6 @@
 
 namespace tokenbroker::rpc {
 namespace {
-
-constexpr std::int32_t kDefaultPageSize = 100;
-constexpr std::int32_t kMaxPageSize = 1000;
 
 std::vector<std::string> ToVector(const google::protobuf::RepeatedPtrField<std::string>& values) {
   return {values.begin(), values.end()};
@@ -175,8 +171,7 @@ absl::StatusOr<Listing> ToListing(const v1::ListGrantsRequest& request) {
   if (!request.subject().empty()) listing.filter.subject = request.subject();
   ASSIGN_OR_RETURN(listing.filter.state, ToState(request.state()));
   if (request.page_size() < 0) return FieldError("page_size", "must not be negative");
-  const std::int32_t page_size = request.page_size() == 0 ? kDefaultPageSize : request.page_size();
-  listing.page_size = static_cast<std::size_t>(std::min(page_size, kMaxPageSize));
+  listing.page_size = static_cast<std::size_t>(request.page_size());
   return listing;
 }
 

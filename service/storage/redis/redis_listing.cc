@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "grants/grant_filter.h"
+#include "grants/page_size.h"
 #include "storage/redis/redis_grants.h"
 #include "storage/redis/redis_index.h"
 
@@ -19,7 +20,6 @@ using grants::Grant;
 using grants::GrantFilter;
 using grants::GrantPage;
 
-constexpr std::size_t kMaxPageSize = 1000;
 // How many candidates one page looks at, so that a filter that hardly anything passes costs each
 // call the same.
 constexpr std::size_t kLookedAtPerPage = 1000;
@@ -50,7 +50,7 @@ std::string ToCursor(const std::string& number, const std::string& grant_id) {
 
 Task<GrantPage> RedisListing::List(GrantFilter filter, std::size_t page_size,
                                    std::string page_token) {
-  page_size = std::clamp<std::size_t>(page_size, 1, kMaxPageSize);
+  page_size = std::clamp<std::size_t>(page_size, 1, grants::kMaxPageSize);
   CO_ASSIGN_OR_RETURN(const auto names, co_await parts_.index_key.Get());
   const std::optional<std::string> index = IndexFor(filter, parts_.keys, *names);
   std::string cursor;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/status_macros.h"
 #include "grants/grant_filter.h"
+#include "grants/page_size.h"
 #include "storage/redis/scripts.h"
 
 namespace tokenbroker::storage {
@@ -15,8 +16,7 @@ namespace {
 
 using grants::RewrapPage;
 
-constexpr std::size_t kMaxPageSize = 1000;
-constexpr std::size_t kBatch = 100;
+constexpr std::size_t kRecordsAtOnce = 100;
 
 // A record of a grant as it lies there; nothing where there is none any more.
 struct SealedRecord {
@@ -41,7 +41,7 @@ std::optional<SealedRecord> RecordOf(const RedisReply& reply) {
 }  // namespace
 
 Task<RewrapPage> RedisRewrap::Rewrap(std::size_t page_size, std::string page_token) {
-  page_size = std::clamp<std::size_t>(page_size, 1, kMaxPageSize);
+  page_size = std::clamp<std::size_t>(page_size, 1, grants::kMaxPageSize);
   // The index key is the one sealed record besides; reading it seals it anew.
   parts_.index_key.Forget();
   CO_RETURN_IF_ERROR((co_await parts_.index_key.Get()).status());
@@ -52,7 +52,7 @@ Task<RewrapPage> RedisRewrap::Rewrap(std::size_t page_size, std::string page_tok
   RewrapPage page;
   std::size_t looked_at = 0;
   while (looked_at < page_size) {
-    const std::size_t count = std::min(kBatch, page_size - looked_at);
+    const std::size_t count = std::min(kRecordsAtOnce, page_size - looked_at);
     CO_ASSIGN_OR_RETURN(RedisListing::Candidates candidates,
                         co_await listing_.FromShards(cursor, count));
     if (!candidates.list.empty()) cursor = candidates.list.back().cursor;

@@ -12,9 +12,9 @@ namespace tokenbroker::storage {
 namespace {
 
 constexpr absl::Duration kListShardsEvery = absl::Minutes(1);
-constexpr int kShardsAtOnce = 128;
+constexpr int kDueShardsAtOnce = 128;
 // Rounds in one call, enough for every shard once and for those that others were faster at.
-constexpr int kMaxRounds = 2 * kShards / kShardsAtOnce;
+constexpr int kMaxRounds = 2 * kShards / kDueShardsAtOnce;
 
 absl::StatusOr<absl::Time> TimeOfScore(const std::string& score) {
   double milliseconds = 0;
@@ -115,9 +115,9 @@ Task<absl::Time> RedisSchedule::NextDue() {
 
 Task<grants::ScheduleSummary> RedisSchedule::Summarize(absl::Time now) {
   grants::ScheduleSummary summary;
-  for (int shard = 0; shard < kShards; shard += kShardsAtOnce) {
+  for (int shard = 0; shard < kShards; shard += kDueShardsAtOnce) {
     std::vector<RedisCall> calls;
-    for (int i = shard; i < std::min(shard + kShardsAtOnce, kShards); ++i) {
+    for (int i = shard; i < std::min(shard + kDueShardsAtOnce, kShards); ++i) {
       const std::string due = parts_.keys.Due(i);
       calls.push_back(RedisCall::Command({"ZCARD", due}));
       calls.push_back(RedisCall::Command({"ZCOUNT", due, "-inf", UnixMilliseconds(now)}));
@@ -162,7 +162,7 @@ Task<std::vector<RedisSchedule::Shard>> RedisSchedule::ShardsToLookAt(absl::Time
   std::vector<RedisCall> calls;
   calls.push_back(
       RedisCall::Command({"ZRANGEBYSCORE", parts_.keys.DueShards(), "-inf", UnixMilliseconds(now),
-                          "WITHSCORES", "LIMIT", "0", std::to_string(kShardsAtOnce)}));
+                          "WITHSCORES", "LIMIT", "0", std::to_string(kDueShardsAtOnce)}));
   CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
                       co_await parts_.calls.Make(0, std::move(calls)));
   CO_ASSIGN_OR_RETURN(const std::vector<std::string> entries, StringsOf(replies.front()));
