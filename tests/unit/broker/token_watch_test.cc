@@ -41,9 +41,11 @@ class Seen {
     absl::MutexLock lock(&mutex_);
     held_ = true;
   }
-  bool held() {
+  // Whether it may wait for another token now.
+  bool MayGoOn() {
     absl::MutexLock lock(&mutex_);
-    return held_;
+    if (!held_) ++waits_;
+    return !held_;
   }
 
   // Wait, for as long as a machine under load may need.
@@ -57,6 +59,12 @@ class Seen {
                                 this),
                             absl::Seconds(20));
     return tokens_;
+  }
+  // Until it has gone on to wait `count` times.
+  bool HasWaited(int count) {
+    absl::MutexLock lock(&mutex_);
+    const auto has = [&] { return waits_ >= count; };
+    return mutex_.AwaitWithTimeout(absl::Condition(&has), absl::Seconds(20));
   }
   absl::Status end() {
     absl::MutexLock lock(&mutex_);
@@ -80,6 +88,7 @@ class Seen {
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
   std::size_t wanted_ ABSL_GUARDED_BY(mutex_) = 0;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  int waits_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 Task<const Asker*> Admit(const Asker& asker) { co_return &asker; }
@@ -96,7 +105,7 @@ asio::awaitable<void> Follow(Broker& broker, const Asker& asker, AccessTokenQuer
     return Admit(replaced == nullptr ? asker : *replaced);
   };
   while (true) {
-    while (seen->held()) co_await Pause(absl::Milliseconds(1));
+    while (!seen->MayGoOn()) co_await Pause(absl::Milliseconds(1));
     auto token = co_await (*watch)->Next(admission);
     if (!token.ok()) {
       watch->reset();
@@ -219,6 +228,7 @@ TEST_F(TokenWatching, GivesTheSlowTheNewestAlone) {
   EXPECT_THAT(slow->First(1), SizeIs(1));
   const auto quick = Watch(grant.id);
   EXPECT_THAT(quick->First(1), SizeIs(1));
+  ASSERT_TRUE(slow->HasWaited(2));
   slow->Hold();
   // It is past its gate and waits: this one it may still have.
   Replace(grant.id, "AT2");
