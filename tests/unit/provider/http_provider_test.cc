@@ -601,7 +601,8 @@ class SignedUserInfo : public HttpProviderTest {
   }
 
   const SigningKey key_ = SigningKey::Shared(jose::Algorithm::kRS256, "key");
-  const Json claims_ = {{"iss", kIssuerUrl}, {"aud", "client"}, {"sub", "alice"}, {"name", "Alice"}};
+  const Json claims_ = {
+      {"iss", kIssuerUrl}, {"aud", "client"}, {"sub", "alice"}, {"name", "Alice"}};
 };
 
 // ui-signed
