@@ -31,9 +31,13 @@ struct LeaseRenewal::Watch {
   // A time at which the lease had its whole life before it.
   std::atomic<std::int64_t> confirmed_ns;
 
-  bool IsFresh() const {
-    return clock.Now() - absl::FromUnixNanos(confirmed_ns.load()) <= lifetime / 3;
+  // How long ago that was; without end where the clock was set back since, which proves nothing.
+  absl::Duration Age() const {
+    const absl::Duration age = clock.Now() - absl::FromUnixNanos(confirmed_ns.load());
+    return age < absl::ZeroDuration() ? absl::InfiniteDuration() : age;
   }
+
+  bool IsFresh() const { return Age() <= lifetime / 3; }
 
   static StatusTask Renew(std::shared_ptr<Watch> watch) {
     // Before the question: the store's answer may have been long on its way.
@@ -63,9 +67,7 @@ LeaseRenewal::LeaseRenewal(Runtime& runtime, const Clock& clock, grants::GrantSt
 LeaseRenewal::~LeaseRenewal() { watch_->over.store(true); }
 
 std::function<bool()> LeaseRenewal::IsOurs() const {
-  return [watch = watch_] {
-    return watch->clock.Now() - absl::FromUnixNanos(watch->confirmed_ns.load()) < watch->lifetime;
-  };
+  return [watch = watch_] { return watch->Age() < watch->lifetime; };
 }
 
 StatusTask LeaseRenewal::Confirm() const {
