@@ -156,8 +156,7 @@ std::optional<absl::Duration> GrantFeed::Take(absl::StatusOr<Grant> grant, std::
       Renew(*selector, true);
     }
   } else if (!grant->refresh_token) {
-    return End(Error(Reason::kReauthorizationRequired,
-                     {{"because", "no_refresh_token"}, {"grant_id", grant->id}}));
+    return End(Ended(*grant));
   } else if (!renewal_->under_way) {
     if (not_before_ > now) {
       next = std::min(next, not_before_);

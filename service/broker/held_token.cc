@@ -77,8 +77,10 @@ absl::Status CheckRelease(const Asker& asker, const CachedToken& token) {
 }
 
 absl::Status Ended(const grants::Grant& grant) {
+  // One whose tokens were taken from it a moment before its end is stored knows why already.
   return Error(Reason::kReauthorizationRequired,
-               {{"because", grant.ended_because}, {"grant_id", grant.id}});
+               {{"because", grant.ended_because.empty() ? "no_refresh_token" : grant.ended_because},
+                {"grant_id", grant.id}});
 }
 
 }  // namespace tokenbroker::broker

@@ -35,7 +35,8 @@ bool MayHave(const Asker& asker, const std::vector<std::string>& scopes,
 // Errors: SCOPE_NOT_ALLOWED.
 absl::Status CheckRelease(const Asker& asker, const CachedToken& token);
 
-// What is said of a grant that has ended: REAUTHORIZATION_REQUIRED, with `because`.
+// What is said of a grant that has ended, or has no token left that could be used:
+// REAUTHORIZATION_REQUIRED, with `because`.
 absl::Status Ended(const grants::Grant& grant);
 
 }  // namespace tokenbroker::broker

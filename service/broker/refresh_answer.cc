@@ -37,6 +37,7 @@ StatusTask EndForGood(Flight& flight, std::string because) {
   grant.next_refresh_at.reset();
   grant.intent.reset();
   grant.DropSecrets();
+  grant.ended_because = because;
   absl::Status stored =
       co_await StoreForSure(flight, std::move(grant), nullptr, LeaseAfter::kRelease);
   // Somebody else moved the grant on: what they stored counts, not our refusal.

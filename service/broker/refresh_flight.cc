@@ -9,6 +9,7 @@
 #include "asio/this_coro.hpp"
 #include "base/error.h"
 #include "broker/dpop.h"
+#include "broker/held_token.h"
 #include "broker/lease_renewal.h"
 #include "broker/refresh_answer.h"
 #include "broker/refresh_intent.h"
@@ -228,7 +229,7 @@ StatusTask RefreshFlight(RefreshContext context, std::string grant_id, RefreshNe
     if (*brought || !flight.grant.refresh_token) {
       if (flight.lease.fence != 0) (void)co_await Release(flight);
       if (*brought) co_return absl::OkStatus();
-      co_return Error(Reason::kReauthorizationRequired, {{"because", "no_refresh_token"}});
+      co_return Ended(flight.grant);
     }
     absl::Status exchanged = co_await Exchange(flight);
     if (!WasOvertaken(exchanged)) co_return exchanged;
