@@ -227,7 +227,8 @@ TEST_F(Scheduling, R12ObeysRetryAfterAndRestsTheProvider) {
   const auto first = SignIn();
   provider_->Answer(
       Fails(WithRetryAfter(Answered(Reason::kProviderRateLimited), absl::Minutes(20))));
-  clock_.Set(*first.next_refresh_at);
+  // Both are due: their jitter is up to a tenth of an hour apart.
+  clock_.Set(*first.next_refresh_at + absl::Minutes(7));
   Round();
   EXPECT_EQ(Refreshes(), 1);
   EXPECT_GE(NextDue(), clock_.Now() + absl::Minutes(20));
