@@ -3,12 +3,14 @@
 FROM docker.io/library/debian:13-slim AS build
 WORKDIR /src
 COPY deploy/install-deps.sh deploy/
-RUN deploy/install-deps.sh --unit-tests && rm -rf /var/lib/apt/lists/*
+RUN apt-get update -qq && deploy/install-deps.sh --unit-tests && rm -rf /var/lib/apt/lists/*
 
 COPY . .
 ENV CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1
+# Without what debuggers read: it is stripped anyway.
 RUN --mount=type=cache,target=/root/.cache/ccache \
-    cmake --preset release && cmake --build --preset release --target token-broker tokenctl unit_tests
+    cmake --preset release -DCMAKE_CXX_FLAGS_RELWITHDEBINFO='-O2 -DNDEBUG' && \
+    cmake --build --preset release --target token-broker tokenctl unit_tests
 RUN ctest --preset release -L unit
 RUN deploy/image-root.sh /image
 

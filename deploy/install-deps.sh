@@ -13,6 +13,8 @@ build="g++ cmake ninja-build ccache pkg-config ca-certificates git
   libgrpc++-dev protobuf-compiler-grpc protobuf-compiler libprotobuf-dev libprotoc-dev
   libabsl-dev libssl-dev libhiredis-dev libasio-dev libcurl4-openssl-dev libyaml-cpp-dev
   nlohmann-json3-dev libcpp-httplib-dev prometheus-cpp-dev"
+# Debian 13 has it, and 12 with backports; without it there are no traces.
+apt-cache policy opentelemetry-cpp-dev 2>/dev/null | grep -q 'Candidate: [0-9]' && build="$build opentelemetry-cpp-dev"
 unit_tests="libgtest-dev libgmock-dev redis-server"
 tests="$unit_tests openssl curl python3 clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev shellcheck
   chromium chromium-driver procps prometheus"

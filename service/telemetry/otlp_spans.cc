@@ -1,14 +1,17 @@
 #include "telemetry/otlp_spans.h"
 
+#include <openssl/crypto.h>
+
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
-#include "absl/strings/escaping.h"
 #include "absl/time/clock.h"
 #include "opentelemetry/exporters/otlp/otlp_http_exporter_factory.h"
 #include "opentelemetry/exporters/otlp/otlp_http_exporter_options.h"
@@ -56,9 +59,11 @@ class Complaints final : public LogHandler {
 
 template <typename Id, std::size_t kDigits>
 Id IdOf(const std::array<char, kDigits>& hex) {
-  const std::string bytes = absl::HexStringToBytes(absl::string_view(hex.data(), hex.size()));
-  return Id(otel::nostd::span<const std::uint8_t, kDigits / 2>(
-      reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
+  std::array<std::uint8_t, kDigits / 2> bytes = {};
+  std::size_t size = 0;
+  OPENSSL_hexstr2buf_ex(bytes.data(), bytes.size(), &size, std::string(hex.data(), kDigits).c_str(),
+                        '\0');
+  return Id(otel::nostd::span<const std::uint8_t, kDigits / 2>(bytes.data(), bytes.size()));
 }
 
 otel::nostd::string_view View(std::string_view text) { return {text.data(), text.size()}; }

@@ -1,8 +1,10 @@
 #include "grants/seal.h"
 
+#include <openssl/crypto.h>
+
+#include <string>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
 #include "support/status_matchers.h"
 
@@ -96,8 +98,13 @@ TEST(KeyRing, NoticesEveryChangedByteAndEveryCut) {
 // Made with Python's `cryptography` (HMAC, then AESGCM) from the layout as seal.h describes it.
 TEST(KeyRing, ReadsTheDocumentedLayout) {
   const KeyRing ring = Ring(Key("a", 'a'));
-  const std::string sealed = absl::HexStringToBytes(
-      "010161000102030405060708090a0bd10116732fe2e1301a4b5c0f2416170221456526c3b6139395");
+  constexpr char kHex[] =
+      "010161000102030405060708090a0bd10116732fe2e1301a4b5c0f2416170221456526c3b6139395";
+  std::string sealed(sizeof kHex / 2, '\0');
+  std::size_t size = 0;
+  ASSERT_EQ(OPENSSL_hexstr2buf_ex(reinterpret_cast<unsigned char*>(sealed.data()), sealed.size(),
+                                  &size, kHex, '\0'),
+            1);
   const auto opened = ring.Open(sealed, kName);
   ASSERT_OK(opened);
   EXPECT_EQ(opened->Reveal(), "plaintext");
