@@ -124,7 +124,7 @@ TokenSnapshot TokenCache::FindUntrusted(std::string_view key) const {
   TokenSnapshot token;
   {
     const Shard& shard = ShardOf(GrantOf(key));
-    absl::ReaderMutexLock lock(&shard.mutex);
+    const ReaderLock lock(shard.mutex);
     const auto found = shard.tokens.find(name);
     if (found == shard.tokens.end()) return nullptr;
     token = found->second.token;
@@ -151,13 +151,13 @@ void TokenCache::KeepForThread(ThreadLevel& level, std::string_view key,
 
 TokenCache::Ticket TokenCache::BeginLoad(std::string_view grant_id) const {
   const Shard& shard = ShardOf(grant_id);
-  absl::ReaderMutexLock lock(&shard.mutex);
+  const ReaderLock lock(shard.mutex);
   return shard.changes;
 }
 
 void TokenCache::Insert(const std::string& key, TokenSnapshot token, Ticket ticket) {
   Shard& shard = ShardOf(GrantOf(key));
-  absl::MutexLock lock(&shard.mutex);
+  const WriterLock lock(shard.mutex);
   if (shard.changes != ticket) return;
   Remove(shard, key);
   shard.bytes += BytesOf(key, *token);
@@ -213,7 +213,7 @@ TokenCacheState TokenCache::state() const {
                         .trusted = trusted_until_.load() == kForever};
   for (std::size_t i = 0; i < kShards; ++i) {
     const Shard& shard = shards_[i];
-    absl::ReaderMutexLock lock(&shard.mutex);
+    const ReaderLock lock(shard.mutex);
     state.tokens += shard.tokens.size();
     state.bytes += shard.bytes;
     state.evictions += shard.evictions;
@@ -224,7 +224,7 @@ TokenCacheState TokenCache::state() const {
 
 void TokenCache::OnGrantChanged(const std::string& grant_id) {
   Shard& shard = ShardOf(grant_id);
-  absl::MutexLock lock(&shard.mutex);
+  const WriterLock lock(shard.mutex);
   ++shard.changes;
   ++shard.invalidations;
   const auto keys = shard.keys_of_grant.find(grant_id);
@@ -247,7 +247,7 @@ void TokenCache::OnChangesSeenAgain() {
 void TokenCache::Clear() {
   for (std::size_t i = 0; i < kShards; ++i) {
     Shard& shard = shards_[i];
-    absl::MutexLock lock(&shard.mutex);
+    const WriterLock lock(shard.mutex);
     ++shard.changes;
     for (auto& [key, entry] : shard.tokens) {
       entry.token->stale.store(true, std::memory_order_release);

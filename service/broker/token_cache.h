@@ -15,10 +15,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/secret.h"
+#include "base/shared_mutex.h"
 #include "grants/grant_store.h"
 #include "oauth/dpop.h"
 #include "telemetry/per_thread_cells.h"
@@ -122,7 +122,7 @@ class TokenCache final : public grants::GrantObserver {
     std::uint64_t number = 0;  // of the insertion
   };
   struct Shard {
-    mutable absl::Mutex mutex;
+    mutable SharedMutex mutex;
     absl::flat_hash_map<std::string, Entry> tokens ABSL_GUARDED_BY(mutex);
     absl::flat_hash_map<std::string, std::vector<std::string>> keys_of_grant ABSL_GUARDED_BY(mutex);
     // Keys and numbers of insertions, oldest first; some are gone or were inserted again.

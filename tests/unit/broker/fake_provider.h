@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "oauth/claims.h"
 #include "provider/provider.h"
 
@@ -27,14 +27,14 @@ class FakeProvider final : public provider::Provider {
   const provider::ProviderRules& rules() const override { return rules_; }
 
   Task<std::shared_ptr<const oauth::ProviderMetadata>> Metadata(absl::Time) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     if (!metadata_error.ok()) co_return metadata_error;
     co_return std::make_shared<const oauth::ProviderMetadata>(metadata);
   }
 
   Task<jose::Jwt> VerifySignature(const provider::TokenProtection&, provider::TokenKind,
                                   Secret token, absl::Time) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     if (!signature_error.ok()) co_return signature_error;
     if (key_failures > 0 && key_failures-- > 0) co_return Error(Reason::kProviderUnavailable);
     co_return jose::Jwt{.algorithm = jose::Algorithm::kRS256,
@@ -44,7 +44,7 @@ class FakeProvider final : public provider::Provider {
 
   Task<jose::Jwt> VerifyAuthorizationResponse(Secret response, jose::Algorithm algorithm,
                                               absl::Time) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     if (!signature_error.ok()) co_return signature_error;
     const auto claims = oauth::PeekClaims(response.Reveal());
     if (!claims) co_return Error(Reason::kJwtMalformed);
@@ -55,7 +55,7 @@ class FakeProvider final : public provider::Provider {
   Task<oauth::PushedAuthorization> PushAuthorizationRequest(const provider::Registration&,
                                                             oauth::Parameters parameters,
                                                             absl::Time) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     pushed_.push_back(std::move(parameters));
     if (!push_error.ok()) co_return push_error;
     co_return oauth::PushedAuthorization{.request_uri = "urn:example:pushed",
@@ -63,7 +63,7 @@ class FakeProvider final : public provider::Provider {
   }
 
   Task<provider::Permit> AdmitTokenRequest(provider::Urgency urgency, absl::Time) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     admitted_.push_back(urgency.now());
     if (!admission_error.ok()) co_return admission_error;
     co_return provider::Permit();
@@ -74,7 +74,7 @@ class FakeProvider final : public provider::Provider {
                                           provider::Permit, absl::Time) override {
     TokenAnswer answer;
     {
-      absl::MutexLock lock(&mutex_);
+      const MutexLock lock(mutex_);
       sent_.push_back(Describe(grant));
       proven_.push_back(dpop_key ? dpop_key->Thumbprint() : "");
       if (script_.empty()) co_return Error(Reason::kProviderUnavailable);
@@ -98,20 +98,20 @@ class FakeProvider final : public provider::Provider {
     oauth::AuthorizationGrant grant = std::move(refresh_token);
     answer.tokens = co_await RequestToken(registration, std::move(grant), std::move(dpop_key),
                                           std::move(permit), deadline);
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     if (!answer.tokens.ok() && !salvaged.empty()) answer.rotated = Secret(salvaged);
     co_return answer;
   }
 
   StatusTask Revoke(const provider::Registration&, Secret token, std::string, absl::Time) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     revoked_.emplace_back(token.Reveal());
     co_return revocation_error;
   }
 
   StatusTask ConfirmAccessToken(const provider::Registration&, Secret access_token,
                                 std::string subject, absl::Time) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     confirmed_.push_back(std::string(access_token.Reveal()) + " of " + subject);
     if (confirmations.empty()) co_return absl::OkStatus();
     absl::Status status = confirmations.front();
@@ -122,7 +122,7 @@ class FakeProvider final : public provider::Provider {
   Task<Json> FetchUserInfo(const provider::Registration&, Secret access_token,
                            oauth::DpopKey dpop_key, std::string subject, absl::Time) override {
     {
-      absl::MutexLock lock(&mutex_);
+      const MutexLock lock(mutex_);
       proven_.push_back(dpop_key ? dpop_key->Thumbprint() : "");
     }
     co_return Json{{"sub", subject}, {"token", std::string(access_token.Reveal())}};
@@ -133,37 +133,37 @@ class FakeProvider final : public provider::Provider {
   // --- the test's side ---
 
   void Answer(TokenAnswer answer) {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     script_.push_back(std::move(answer));
   }
   // Drops the answers that were to come.
   void Forget() {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     script_.clear();
   }
   // From now on the last answer is given again and again.
   void RepeatLastAnswer() {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     repeat_last_ = true;
   }
   // What was sent: `code <code>`, `refresh <token>`, `refresh <token> scope=…`,
   // `client_credentials`, `exchange <token>`; with ` resource=…` for each.
   std::vector<std::string> sent() const {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return sent_;
   }
   // The thumbprint of the key that each token and userinfo request had a proof of; "" for none.
   std::vector<std::string> proven() const {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return proven_;
   }
   // The authorization requests that were pushed.
   std::vector<oauth::Parameters> pushed() const {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return pushed_;
   }
   std::vector<std::string> revoked() const {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return revoked_;
   }
 
@@ -174,12 +174,12 @@ class FakeProvider final : public provider::Provider {
   // What ConfirmAccessToken answers, in order, and what it was asked: `<token> of <subject>`.
   std::deque<absl::Status> confirmations;
   std::vector<std::string> confirmed() const {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return confirmed_;
   }
   // What was asked to be let through, in order.
   std::vector<provider::Priority> admitted() const {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return admitted_;
   }
   absl::Status admission_error;
@@ -223,7 +223,7 @@ class FakeProvider final : public provider::Provider {
   const std::string name_;
   const std::string issuer_ = "https://op.example";
   provider::ProviderRules rules_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::vector<provider::Priority> admitted_;
   std::deque<TokenAnswer> script_ ABSL_GUARDED_BY(mutex_);
   bool repeat_last_ ABSL_GUARDED_BY(mutex_) = false;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "broker/held_answers.h"
 #include "grants/answer_spool.h"
 
@@ -18,22 +18,22 @@ class FakeSpool final : public grants::AnswerSpool {
                    const grants::FinishedSignIn* sign_in) override {
     grants::SpooledAnswer answer{.name = name, .commit = WithoutLease(commit)};
     if (sign_in != nullptr) answer.sign_in = sign_in->Copy();
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     ++puts_;
     kept_.insert_or_assign(name, std::move(answer));
     return absl::OkStatus();
   }
   void Drop(const std::string& name) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     kept_.erase(name);
   }
   void SetAside(const std::string& name, const absl::Status&) override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     kept_.erase(name);
     ++aside_;
   }
   std::vector<grants::SpooledAnswer> Load() override {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     std::vector<grants::SpooledAnswer> all;
     for (const auto& [name, answer] : kept_) {
       all.push_back({.name = name, .commit = WithoutLease(answer.commit)});
@@ -43,20 +43,20 @@ class FakeSpool final : public grants::AnswerSpool {
   }
 
   int puts() const {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return puts_;
   }
   int aside() const {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return aside_;
   }
   bool empty() const {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     return kept_.empty();
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<std::string, grants::SpooledAnswer> kept_ ABSL_GUARDED_BY(mutex_);
   int puts_ ABSL_GUARDED_BY(mutex_) = 0;
   int aside_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "base/mutex.h"
 #include "broker/broker_fixture.h"
 #include "broker/faulty_grant_store.h"
 #include "broker/pause.h"
@@ -26,54 +27,49 @@ using ::testing::SizeIs;
 class Seen {
  public:
   void Add(std::string token) {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     tokens_.push_back(std::move(token));
   }
   void End(absl::Status status) {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     end_ = std::move(status);
   }
   void LetGo() {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     held_ = false;
   }
   void Hold() {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     held_ = true;
   }
   // Whether it may wait for another token now.
   bool MayGoOn() {
-    absl::MutexLock lock(&mutex_);
+    const MutexLock lock(mutex_);
     if (!held_) ++waits_;
     return !held_;
   }
 
-  // Wait, for as long as a machine under load may need.
   std::vector<std::string> First(std::size_t count) {
-    absl::MutexLock lock(&mutex_);
-    wanted_ = count;
-    mutex_.AwaitWithTimeout(absl::Condition(
-                                +[](Seen* seen) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seen->mutex_) {
-                                  return seen->tokens_.size() >= seen->wanted_;
-                                },
-                                this),
-                            absl::Seconds(20));
+    (void)Await([&] {
+      const MutexLock lock(mutex_);
+      return tokens_.size() >= count;
+    });
+    const MutexLock lock(mutex_);
     return tokens_;
   }
   // Until it has gone on to wait `count` times.
   bool HasWaited(int count) {
-    absl::MutexLock lock(&mutex_);
-    const auto has = [&] { return waits_ >= count; };
-    return mutex_.AwaitWithTimeout(absl::Condition(&has), absl::Seconds(20));
+    return Await([&] {
+      const MutexLock lock(mutex_);
+      return waits_ >= count;
+    });
   }
   absl::Status end() {
-    absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(
-                                +[](Seen* seen) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seen->mutex_) {
-                                  return seen->end_.has_value();
-                                },
-                                this),
-                            absl::Seconds(20));
+    (void)Await([&] {
+      const MutexLock lock(mutex_);
+      return end_.has_value();
+    });
+    const MutexLock lock(mutex_);
     return end_.value_or(absl::UnknownError("it has not ended"));
   }
 
@@ -82,11 +78,21 @@ class Seen {
   const Asker* asker() const { return asker_; }
 
  private:
+  // For as long as a machine under load may need.
+  template <typename Condition>
+  static bool Await(Condition holds) {
+    const absl::Time end = absl::Now() + absl::Seconds(20);
+    while (!holds()) {
+      if (absl::Now() > end) return false;
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    return true;
+  }
+
   std::atomic<const Asker*> asker_ = nullptr;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<std::string> tokens_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
-  std::size_t wanted_ ABSL_GUARDED_BY(mutex_) = 0;
   bool held_ ABSL_GUARDED_BY(mutex_) = false;
   int waits_ ABSL_GUARDED_BY(mutex_) = 0;
 };
