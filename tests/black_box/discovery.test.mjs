@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from './harness/child.mjs';
 import { ARG, MISCONFIGURED, UP, fails } from './harness/expect.mjs';
+import { Health } from './harness/health.mjs';
 import { HostileWorld } from './harness/hostile_world.mjs';
 import { publicJwk, signingKey } from '../providers/hostile/keys.mjs';
 
@@ -10,6 +11,10 @@ describe('discovery', () => {
   let world;
   before(async () => {
     world = await HostileWorld.start({ size: 80, provider: { request_timeout: '3s', connect_timeout: '1s' } });
+    // Until then it looks whether its providers are there.
+    const health = new Health(world.broker.address);
+    await eventually(() => health.isServing(), 'it is ready');
+    health.close();
   });
   after(() => world?.stop());
 

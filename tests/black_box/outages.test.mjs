@@ -125,8 +125,7 @@ describe('the outage matrix', () => {
   };
 
   // A sign-in that is done, with its token in the cache, and another one that waits for its callback.
-  async function prepare() {
-    const signIn = world.newCase();
+  async function prepare(signIn = world.newCase()) {
     await signIn.run('code');
     signIn.held = (await signIn.token()).access_token;
     const pending = signIn.another();
@@ -180,7 +179,8 @@ describe('the outage matrix', () => {
   });
 
   it('R16: what the store had is there when it is back, since an error is no absence', async () => {
-    const signIn = await eventually(prepare, 'the store is back');
+    const signIn = world.newCase();
+    await eventually(() => prepare(signIn), 'the store is back', 30000);
     storeLeaves();
     const cold = await Broker.start(world.config);
     for (const broker of [world.broker, cold]) {
@@ -196,7 +196,8 @@ describe('the outage matrix', () => {
   });
 
   it('R17: every failure of the store is counted by operation, and told to the caller', async () => {
-    const signIn = await eventually(prepare, 'the store is back');
+    const signIn = world.newCase();
+    await eventually(() => prepare(signIn), 'the store is back', 30000);
     const operations = {
       find_grant: () => world.broker.rpc.GetGrant({ grant_id: signIn.grantId }),
       list_grants: () => world.broker.rpc.ListGrants({ client: signIn.client }),
@@ -219,7 +220,8 @@ describe('the outage matrix', () => {
   });
 
   it('R18: it starts without its provider, is ready, and finds it when it comes', async () => {
-    const other = await eventually(prepare, 'the store is back');
+    const other = world.newCase();
+    await eventually(() => prepare(other), 'the store is back', 30000);
     providerLeaves();
     const cold = await Broker.start(world.config);
     try {
@@ -237,7 +239,8 @@ describe('the outage matrix', () => {
   });
 
   it('a grant that was revoked while its provider was away is revoked there later', async () => {
-    const signIn = await eventually(prepare, 'the store is back');
+    const signIn = world.newCase();
+    await eventually(() => prepare(signIn), 'the store is back', 30000);
     providerLeaves();
     await world.broker.rpc.RevokeGrant({ grant_id: signIn.grantId });
     assert.equal(signIn.count('revocation'), 0);

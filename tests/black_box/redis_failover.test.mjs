@@ -69,10 +69,12 @@ for (const [name, Group, primaryFor] of TOPOLOGIES) {
       assert.equal(listed.length, 1);
       const wish = { grant_id: signIn.grantId, rejected_access_token: signIn.held };
       const { access_token: refreshed } = await signIn.rpc.GetAccessToken(wish);
-      await group.kill(primaryFor(group, signIn));
+      const replaced = group.replace(primaryFor(group, signIn));
 
-      // Valid tokens are served all the while; what was committed last is still there afterwards.
+      // Valid tokens are served all the while; what was committed last is still there afterwards. Changes wait until
+      // the next primary has a replica too.
       assert.equal((await signIn.token()).access_token, refreshed);
+      await replaced;
       const next = await answered(() => signIn.rpc.GetAccessToken({ grant_id: signIn.grantId, rejected_access_token: refreshed }));
       assert.notEqual(next.access_token, refreshed);
       const sent = signIn.op.requests('token').map(({ form }) => form.refresh_token).filter(Boolean);

@@ -33,6 +33,12 @@ class Group {
     server.dead = true;
   }
 
+  // Lets a server that was killed come back, once another is primary in its place; `extra` adds arguments.
+  async revive(server, extra = []) {
+    const back = await start(server.port, [...server.args, ...extra]);
+    Object.assign(server, { child: back.child, dead: false });
+  }
+
   async stop() {
     const all = [...this.servers, ...(this.sentinels ?? [])];
     await Promise.all(all.map(({ child }) => child.stop('SIGKILL')));
@@ -68,6 +74,13 @@ export class SentinelGroup extends Group {
   config() {
     const addresses = this.sentinels.map(({ port }) => `127.0.0.1:${port}`);
     return { store: { redis: { sentinel: { master_name: 'tests', addresses } } }, encryption: encryption() };
+  }
+
+  // Kills a primary, and lets it come back as a replica of the next.
+  async replace(server) {
+    await this.kill(server);
+    await eventually(() => this.primary(), 'another primary', 20000);
+    await this.revive(server, ['--replicaof', `127.0.0.1 ${this.primary().port}`]);
   }
 
   // Lets the replica take over while the primary lives.
@@ -109,6 +122,14 @@ export class ClusterGroup extends Group {
   // The primary that has the key of a grant.
   primaryOf(grantId) {
     return this.primaries().find((server) => ask(server, '--scan', '--pattern', `tb:grant:*:${grantId}`));
+  }
+
+  // Kills a primary, and lets it come back as a replica of the next.
+  async replace(server) {
+    const others = this.primaries().length;
+    await this.kill(server);
+    await eventually(() => this.primaries().length === others, 'another primary', 20000);
+    await this.revive(server);
   }
 
   // Lets the replica of that primary take over while it lives.
