@@ -96,7 +96,7 @@ describe('serving', () => {
     const request = { form_body: 'x'.repeat(5 * 1024 * 1024), browser_binding: 'x' };
     const error = await broker.rpc.SubmitCallback(request).then(() => assert.fail('accepted'), (e) => e);
     assert.ok(['RESOURCE_EXHAUSTED', 'INVALID_ARGUMENT'].includes(error.code), error.message);
-    assert.equal(await raw.health(), SERVING);
+    await eventually(async () => (await raw.health()) === SERVING, 'ready');
   });
 
   it('says UNIMPLEMENTED for what it does not know', async () => {
@@ -115,7 +115,7 @@ describe('serving', () => {
         socket.on('close', resolve).on('error', resolve).resume();
       });
     }
-    assert.equal(await raw.health(), SERVING);
+    await eventually(async () => (await raw.health()) === SERVING, 'ready');
   });
 
   for (const signal of ['SIGTERM', 'SIGINT']) {
@@ -189,10 +189,10 @@ describe('a port for health alone', () => {
     const signIn = world.newCase();
     await signIn.begin('code');
     signIn.op.next('token', { response: (answer) => ({ ...answer, delayMs: 1000 }) });
+    const raw = new Raw(listen);
+    await eventually(async () => (await raw.health()) === SERVING, 'ready');
     const answer = signIn.submit(signIn.authorize());
     await eventually(() => signIn.count('token') === 1, 'the code is sent');
-    const raw = new Raw(listen);
-    assert.equal(await raw.health(), SERVING);
     world.broker.child.process.kill('SIGTERM');
     await eventually(async () => (await raw.health()) === NOT_SERVING, 'not ready any more');
     assert.equal(await raw.health('liveness'), SERVING);
