@@ -10,7 +10,7 @@ target_compile_options(tokenbroker_warnings INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-error=maybe-uninitialized -Wno-error=restrict
     -Wno-mismatched-new-delete>
   # What is unnamed in a .cc that another file includes is no fault where CMake wrote that file.
-  $<$<BOOL:${CMAKE_UNITY_BUILD}>:-Wno-subobject-linkage>
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 
 # tokenbroker_library(NAME SOURCES a.cc b.cc DEPS tokenbroker::base absl::status [APART])

@@ -21,6 +21,13 @@
 namespace tokenbroker::broker {
 namespace {
 
+// 192 random bits, less what it takes not to begin with a dash: people hand it to command lines.
+std::string NewGrantId() {
+  std::string id = RandomToken(24);
+  while (id.front() == '-') id = RandomToken(24);
+  return id;
+}
+
 oauth::ExpectedIdToken Expected(const Redemption& redemption) {
   const Client& client = *redemption.client;
   const grants::PendingAuthorization& pending = redemption.pending;
@@ -120,7 +127,7 @@ grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& resp
                         oauth::IdTokenFacts facts) {
   const grants::PendingAuthorization& pending = redemption.pending;
   const absl::Time now = redemption.clock.Now();
-  grants::Grant grant{.id = RandomToken(24),
+  grants::Grant grant{.id = NewGrantId(),
                       .caller = pending.caller,
                       .client = pending.client,
                       .provider = redemption.client->provider->name(),
