@@ -30,15 +30,55 @@ export function secretsOfCallback({ form_body: body, redirect_url: url }) {
   for (const [name, value] of new URLSearchParams(text)) if (CALLBACK.includes(name)) secret(name, value);
 }
 
+const FACTOR = 0x01000193;
+const FACTOR_OF_OLDEST = Array.from({ length: MIN_LENGTH }).reduce((power) => Math.imul(power, FACTOR), 1);
+
+function hashOfBeginning(text) {
+  let hash = 0;
+  for (let i = 0; i < MIN_LENGTH; ++i) hash = (Math.imul(hash, FACTOR) + text.charCodeAt(i)) | 0;
+  return hash;
+}
+
+// The hashes of all beginnings that anything in a text could have: of tens of thousands of secrets hardly one is
+// then left to be looked for.
+class Beginnings {
+  constructor(text) {
+    this.shift = Math.max(0, Math.clz32(text.length) - 4);
+    this.bits = new Uint8Array(2 ** (32 - this.shift - 3) + 1);
+    let hash = 0;
+    for (let i = 0; i < text.length; ++i) {
+      hash = (Math.imul(hash, FACTOR) + text.charCodeAt(i)) | 0;
+      if (i >= MIN_LENGTH) hash = (hash - Math.imul(text.charCodeAt(i - MIN_LENGTH), FACTOR_OF_OLDEST)) | 0;
+      if (i >= MIN_LENGTH - 1) this.#set(hash);
+    }
+  }
+
+  #place(hash) { return Math.imul(hash, 0x9e3779b1) >>> this.shift; }
+  #set(hash) { const at = this.#place(hash); this.bits[at >>> 3] |= 1 << (at & 7); }
+  mayHave(hash) { const at = this.#place(hash); return (this.bits[at >>> 3] & (1 << (at & 7))) !== 0; }
+}
+
+const formsOf = new Map(); // value -> [[form, hash of its beginning], ...]
+
+function forms(value) {
+  const known = formsOf.get(value);
+  if (known) return known;
+  const texts = new Set([value, encodeURIComponent(value)]);
+  const parts = value.split('.');
+  if (parts.length === 3) for (const part of parts.slice(1)) if (part.length > 20) texts.add(part);
+  const made = [...texts].map((text) => [text, hashOfBeginning(text)]);
+  formsOf.set(value, made);
+  return made;
+}
+
 // Returns what of it is in `text`: a list of "what (how long)". A secret is looked for as it is, and
 // percent-encoded; of a JWT the signature alone is enough.
 export function leaksIn(text) {
   const leaks = [];
+  const beginnings = new Beginnings(text);
   for (const [value, what] of seen) {
-    const forms = new Set([value, encodeURIComponent(value)]);
-    const parts = value.split('.');
-    if (parts.length === 3) for (const part of parts.slice(1)) if (part.length > 20) forms.add(part);
-    for (const form of forms) {
+    for (const [form, hash] of forms(value)) {
+      if (!beginnings.mayHave(hash)) continue;
       const at = text.indexOf(form);
       if (at < 0) continue;
       const line = text.slice(text.lastIndexOf('\n', at) + 1, text.indexOf('\n', at));
