@@ -90,7 +90,7 @@ describe('the scheduler', () => {
   it('R10, R12: a refresh that fails is tried again', async () => {
     const signIn = await signedIn(world, { expiresIn: 4 });
     signIn.op.next('token', { instead: { status: 503, headers: {}, body: '' } }, 3);
-    await eventually(() => refreshes(signIn).length >= 4, 'a fourth try', 20000);
+    await eventually(() => refreshes(signIn).length >= 4, 'a fourth try', 90000);
     assert.equal(new Set(sent(signIn).slice(0, 4)).size, 1);
     await eventually(() => refreshes(signIn).length >= 5, 'and the next refresh', 20000);
     assert.equal((await signIn.rpc.ListGrants({ client: signIn.client })).grants[0].state, 'GRANT_STATE_ACTIVE');
