@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstdio>
 #include <functional>
-#include <iostream>
 #include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -34,8 +34,30 @@ using Words = std::vector<std::string>;
 constexpr int kRevokedPerCall = 20;
 constexpr int kRewrappedPerCall = 500;
 
-void SetDeadline(grpc::ClientContext& context) {
+// Makes one call; its deadline is enough for a page at a slow provider.
+template <typename Request, typename Response>
+grpc::Status Call(Admin::Stub& broker,
+                  grpc::Status (Admin::Stub::*rpc)(grpc::ClientContext*, const Request&, Response*),
+                  const Request& request, Response& response) {
+  grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  return (broker.*rpc)(&context, request, &response);
+}
+
+// Calls with the page token of each answer until there is none, and shows each answer to `take`.
+template <typename Request, typename Response, typename Take>
+grpc::Status CallForAllPages(Admin::Stub& broker,
+                             grpc::Status (Admin::Stub::*rpc)(grpc::ClientContext*, const Request&,
+                                                              Response*),
+                             Request request, Take take) {
+  do {
+    Response page;
+    const grpc::Status status = Call(broker, rpc, request, page);
+    if (!status.ok()) return status;
+    take(page);
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  return grpc::Status::OK;
 }
 
 ExitCode WrongUsage(const std::string& what) {
@@ -68,19 +90,10 @@ void ShowProgress(const std::string& text) {
 }
 void EndProgress() { ShowProgress(""); }
 
-bool Confirm(const AdminOptions& options, const std::string& question) {
-  if (options.yes) return true;
-  std::fprintf(stderr, "%s [y/N] ", question.c_str());
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y";
-}
-
 ExitCode Providers(Admin::Stub& broker, const AdminOptions& options, const Words&) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   admin::v1::DescribeProvidersResponse response;
-  const grpc::Status status = broker.DescribeProviders(&context, {}, &response);
+  const grpc::Status status = Call(broker, &Admin::Stub::DescribeProviders,
+                                   admin::v1::DescribeProvidersRequest(), response);
   if (!status.ok()) return Complain(status);
   const auto row = [](const std::string& name, const std::string& metadata, const std::string& keys,
                       const std::string& circuit, const std::string& issuer) {
@@ -102,10 +115,9 @@ ExitCode Providers(Admin::Stub& broker, const AdminOptions& options, const Words
 }
 
 ExitCode Scheduler(Admin::Stub& broker, const AdminOptions& options, const Words&) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   admin::v1::DescribeSchedulerResponse response;
-  const grpc::Status status = broker.DescribeScheduler(&context, {}, &response);
+  const grpc::Status status = Call(broker, &Admin::Stub::DescribeScheduler,
+                                   admin::v1::DescribeSchedulerRequest(), response);
   if (!status.ok()) return Complain(status);
   if (options.json) {
     PrintJson(response);
@@ -131,22 +143,18 @@ ExitCode Grants(Admin::Stub& broker, const AdminOptions& options, const Words&) 
   request.set_state(options.state);
   std::vector<std::string> callers;
   std::vector<v1::Grant> grants;
-  do {
-    grpc::ClientContext context;
-    SetDeadline(context);
-    admin::v1::ListGrantsResponse page;
-    const grpc::Status status = broker.ListGrants(&context, request, &page);
-    if (!status.ok()) return Complain(status);
-    for (const auto& owned : page.grants()) {
-      if (options.json) {
-        PrintJson(owned);
-      } else {
-        callers.push_back(owned.caller());
-        grants.push_back(owned.grant());
-      }
-    }
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  const grpc::Status status = CallForAllPages(broker, &Admin::Stub::ListGrants, std::move(request),
+                                              [&](const admin::v1::ListGrantsResponse& page) {
+                                                for (const auto& owned : page.grants()) {
+                                                  if (options.json) {
+                                                    PrintJson(owned);
+                                                  } else {
+                                                    callers.push_back(owned.caller());
+                                                    grants.push_back(owned.grant());
+                                                  }
+                                                }
+                                              });
+  if (!status.ok()) return Complain(status);
   if (!options.json) PrintGrantTable(grants, callers);
   return kOk;
 }
@@ -154,10 +162,8 @@ ExitCode Grants(Admin::Stub& broker, const AdminOptions& options, const Words&) 
 ExitCode RefreshOne(Admin::Stub& broker, const AdminOptions& options, const Words& arguments) {
   admin::v1::RefreshGrantRequest request;
   request.set_grant_id(arguments.front());
-  grpc::ClientContext context;
-  SetDeadline(context);
   admin::v1::RefreshGrantResponse response;
-  const grpc::Status status = broker.RefreshGrant(&context, request, &response);
+  const grpc::Status status = Call(broker, &Admin::Stub::RefreshGrant, request, response);
   if (!status.ok()) return Complain(status);
   if (options.json) {
     PrintJson(response.grant());
@@ -176,28 +182,24 @@ ExitCode RevokeAll(Admin::Stub& broker, const AdminOptions& options, const Words
       options.subject.empty()
           ? absl::StrCat("ALL grants of client ", options.client)
           : absl::StrCat("all grants of ", options.subject, " at client ", options.client);
-  if (!Confirm(options, absl::StrCat("End ", whose, " for good?"))) return kFailed;
+  if (!options.yes && !Confirm(absl::StrCat("End ", whose, " for good?"))) return kFailed;
   admin::v1::RevokeGrantsRequest request;
   request.set_client(options.client);
   request.set_subject(options.subject);
   request.set_page_size(kRevokedPerCall);
   admin::v1::RevokeGrantsResponse sum;
-  do {
-    grpc::ClientContext context;
-    SetDeadline(context);
-    admin::v1::RevokeGrantsResponse page;
-    const grpc::Status status = broker.RevokeGrants(&context, request, &page);
-    if (!status.ok()) {
-      EndProgress();
-      std::fprintf(stderr, "tokenctl: %d grants were ended; run it again to go on\n",
-                   sum.revoked_grants());
-      return Complain(status);
-    }
-    sum.set_revoked_grants(sum.revoked_grants() + page.revoked_grants());
-    ShowProgress(absl::StrCat(sum.revoked_grants(), " grants ended"));
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  const grpc::Status status =
+      CallForAllPages(broker, &Admin::Stub::RevokeGrants, std::move(request),
+                      [&](const admin::v1::RevokeGrantsResponse& page) {
+                        sum.set_revoked_grants(sum.revoked_grants() + page.revoked_grants());
+                        ShowProgress(absl::StrCat(sum.revoked_grants(), " grants ended"));
+                      });
   EndProgress();
+  if (!status.ok()) {
+    std::fprintf(stderr, "tokenctl: %d grants were ended; run it again to go on\n",
+                 sum.revoked_grants());
+    return Complain(status);
+  }
   if (options.json) {
     PrintJson(sum);
   } else {
@@ -210,25 +212,21 @@ ExitCode Rewrap(Admin::Stub& broker, const AdminOptions& options, const Words&) 
   admin::v1::RewrapGrantsRequest request;
   request.set_page_size(kRewrappedPerCall);
   admin::v1::RewrapGrantsResponse sum;
-  do {
-    grpc::ClientContext context;
-    SetDeadline(context);
-    admin::v1::RewrapGrantsResponse page;
-    const grpc::Status status = broker.RewrapGrants(&context, request, &page);
-    if (!status.ok()) {
-      EndProgress();
-      std::fprintf(stderr, "tokenctl: stopped after %d records; run it again to go on\n",
-                   sum.rewrapped_grants() + sum.current_grants());
-      return Complain(status);
-    }
-    sum.set_rewrapped_grants(sum.rewrapped_grants() + page.rewrapped_grants());
-    sum.set_current_grants(sum.current_grants() + page.current_grants());
-    sum.set_unreadable_grants(sum.unreadable_grants() + page.unreadable_grants());
-    ShowProgress(absl::StrCat(sum.rewrapped_grants(), " sealed anew, ", sum.current_grants(),
-                              " already current"));
-    request.set_page_token(page.next_page_token());
-  } while (!request.page_token().empty());
+  const grpc::Status status = CallForAllPages(
+      broker, &Admin::Stub::RewrapGrants, std::move(request),
+      [&](const admin::v1::RewrapGrantsResponse& page) {
+        sum.set_rewrapped_grants(sum.rewrapped_grants() + page.rewrapped_grants());
+        sum.set_current_grants(sum.current_grants() + page.current_grants());
+        sum.set_unreadable_grants(sum.unreadable_grants() + page.unreadable_grants());
+        ShowProgress(absl::StrCat(sum.rewrapped_grants(), " sealed anew, ", sum.current_grants(),
+                                  " already current"));
+      });
   EndProgress();
+  if (!status.ok()) {
+    std::fprintf(stderr, "tokenctl: stopped after %d records; run it again to go on\n",
+                 sum.rewrapped_grants() + sum.current_grants());
+    return Complain(status);
+  }
   if (options.json) {
     PrintJson(sum);
   } else {
@@ -243,10 +241,9 @@ ExitCode Rewrap(Admin::Stub& broker, const AdminOptions& options, const Words&) 
 }
 
 ExitCode Reload(Admin::Stub& broker, const AdminOptions& options, const Words&) {
-  grpc::ClientContext context;
-  SetDeadline(context);
   admin::v1::ReloadConfigResponse response;
-  const grpc::Status status = broker.ReloadConfig(&context, {}, &response);
+  const grpc::Status status =
+      Call(broker, &Admin::Stub::ReloadConfig, admin::v1::ReloadConfigRequest(), response);
   if (!status.ok()) return Complain(status);
   if (options.json) {
     PrintJson(response);

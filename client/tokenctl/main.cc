@@ -223,10 +223,7 @@ ExitCode RunUserInfo(v1::TokenBroker::Stub& broker, const Arguments& arguments) 
 ExitCode RunRevoke(v1::TokenBroker::Stub& broker, const Arguments& arguments) {
   if (!absl::GetFlag(FLAGS_yes)) {
     if (isatty(STDIN_FILENO) == 0) return WrongUsage("revoke needs --yes without a terminal");
-    std::fprintf(stderr, "End grant %s for good? [y/N] ", arguments.front().c_str());
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer != "y" && answer != "Y") return kFailed;
+    if (!Confirm("End grant " + arguments.front() + " for good?")) return kFailed;
   }
   v1::RevokeGrantRequest request;
   request.set_grant_id(arguments.front());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iostream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -61,6 +62,13 @@ ExitCode Complain(const grpc::Status& status) {
                  absl::FormatDuration(absl::FromChrono(*details.retry_after)).c_str());
   }
   return ExitCodeOf(status.error_code());
+}
+
+bool Confirm(const std::string& question) {
+  std::fprintf(stderr, "%s [y/N] ", question.c_str());
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y";
 }
 
 void PrintJson(const google::protobuf::Message& message) {

@@ -24,6 +24,9 @@ enum ExitCode {
 // Prints what went wrong, and what to do where the broker says, to standard error.
 ExitCode Complain(const grpc::Status& status);
 
+// Asks a person at the terminal; only a plain yes is one.
+bool Confirm(const std::string& question);
+
 // One line of JSON with the contract's field names.
 void PrintJson(const google::protobuf::Message& message);
 

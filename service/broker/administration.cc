@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "broker/visible_grants.h"
 #include "grants/page_size.h"
 
 namespace tokenbroker::broker {
@@ -30,16 +31,8 @@ RefreshNeed NeedOfAnother(const grants::Grant& grant) {
 Task<grants::GrantPage> Administration::ListGrants(const Asker& asker, grants::GrantFilter filter,
                                                    std::size_t page_size, std::string page_token) {
   const Asker all = Operator(asker);
-  if (filter.client && !all.MayUseClient(*filter.client)) {
-    co_return Error(Reason::kClientUnknown);
-  }
-  CO_ASSIGN_OR_RETURN(grants::GrantPage page,
-                      co_await store_.ListGrants(std::move(filter), grants::PageSize(page_size),
-                                                 std::move(page_token)));
-  std::erase_if(page.grants, [&](const grants::Grant& grant) {
-    return !all.MaySee(grant.caller, grant.client);
-  });
-  co_return page;
+  co_return co_await ListVisibleGrants(store_, all, std::move(filter), page_size,
+                                       std::move(page_token));
 }
 
 Task<grants::Grant> Administration::RefreshGrant(const Asker& asker, std::string grant_id,
@@ -59,13 +52,12 @@ Task<RevocationPage> Administration::RevokeGrants(const Asker& asker, Revocation
   const Asker all = Operator(asker);
   CO_RETURN_IF_ERROR(clients_.Find(wish.client, all).status());
   grants::GrantFilter filter{.client = wish.client, .subject = wish.subject};
-  CO_ASSIGN_OR_RETURN(
-      const grants::GrantPage page,
-      co_await store_.ListGrants(std::move(filter), grants::PageSize(wish.page_size),
-                                 std::move(wish.page_token)));
+  filter.state = grants::GrantState::kActive;
+  CO_ASSIGN_OR_RETURN(const grants::GrantPage page,
+                      co_await ListVisibleGrants(store_, all, std::move(filter), wish.page_size,
+                                                 std::move(wish.page_token)));
   RevocationPage done{.next_page_token = page.next_page_token};
   for (const grants::Grant& grant : page.grants) {
-    if (grant.state != grants::GrantState::kActive) continue;
     if (clock_.Now() >= deadline) co_return Error(Reason::kDeadlineExceeded);
     const auto revoked = co_await revocation_.Revoke(all, grant.id, deadline);
     // It may have run out since it was listed.

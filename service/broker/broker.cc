@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "broker/id_token_check.h"
-#include "grants/page_size.h"
+#include "broker/visible_grants.h"
 
 namespace tokenbroker::broker {
 
@@ -67,17 +67,7 @@ Task<grants::Grant> Broker::GetGrant(const Asker& asker, std::string grant_id) {
 
 Task<grants::GrantPage> Broker::ListGrants(const Asker& asker, grants::GrantFilter filter,
                                            std::size_t page_size, std::string page_token) {
-  if (filter.client && !asker.MayUseClient(*filter.client)) {
-    co_return Error(Reason::kClientUnknown);
-  }
-  if (!asker.sees_grants_of_others) filter.caller = asker.name;
-  auto page = co_await store_.ListGrants(std::move(filter), grants::PageSize(page_size),
-                                         std::move(page_token));
-  if (!page.ok()) co_return page.status();
-  std::erase_if(page->grants, [&](const grants::Grant& grant) {
-    return !asker.MaySee(grant.caller, grant.client);
-  });
-  co_return page;
+  return ListVisibleGrants(store_, asker, std::move(filter), page_size, std::move(page_token));
 }
 
 Task<RevokedGrant> Broker::RevokeGrant(const Asker& asker, std::string grant_id,

@@ -54,12 +54,9 @@ class HeldAnswers {
   };
 
   // Holds `commit`. Blocks for a disk write with kEveryAnswer.
-  std::shared_ptr<Held> Hold(const grants::GrantCommit& commit) {
-    return Hold(commit, std::nullopt);
-  }
-  // The same for a new grant (expected generation 0) and the sign-in that it comes from.
+  // `sign_in` is what a new grant (expected generation 0) comes from.
   std::shared_ptr<Held> Hold(const grants::GrantCommit& commit,
-                             std::optional<grants::FinishedSignIn> sign_in)
+                             std::optional<grants::FinishedSignIn> sign_in = std::nullopt)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // For the end of the process: what is held from here on goes to the disk at once.

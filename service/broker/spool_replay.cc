@@ -13,9 +13,6 @@
 namespace tokenbroker::broker {
 namespace {
 
-// For a grant whose client is not configured here any more.
-constexpr absl::Duration kLease = absl::Seconds(5);
-
 // What has become of the grant, as soon as the store says so.
 Task<grants::Grant> FindWhenBack(grants::GrantStore& store, std::string grant_id) {
   Backoff backoff(absl::Milliseconds(50), absl::Seconds(2));
@@ -39,9 +36,9 @@ StatusTask ReplayOne(RefreshContext context, std::string holder, grants::GrantCo
     // Uses and touches since then stay.
     commit.grant.last_used_at = std::max(commit.grant.last_used_at, there->last_used_at);
     commit.release_lease = true;
-    auto stored =
-        co_await CommitUntilStored(context.store, std::move(commit), nullptr, std::move(holder),
-                                   client == nullptr ? kLease : client->refresh.lease);
+    auto stored = co_await CommitUntilStored(
+        context.store, std::move(commit), nullptr, std::move(holder),
+        client == nullptr ? RefreshRules().lease : client->refresh.lease);
     if (!HasReason(stored.status(), Reason::kGenerationConflict)) co_return stored.status();
     there = co_await FindWhenBack(context.store, grant_id);
     if (!there.ok()) co_return there.status();

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "config/file.h"
+#include "base/file.h"
 #include "config/message_walk.h"
 #include "jose/algorithm.h"
-#include "net/client_certificate.h"
+#include "net/certificate.h"
 
 namespace tokenbroker::config {
 namespace {
@@ -50,7 +50,7 @@ void CheckCertificates(const v1::TlsClientAuthentication& tls, const std::string
       faults.Add(element, FaultText(certificate.ok() ? key.status() : certificate.status()));
       continue;
     }
-    const absl::Status pair = CheckClientCertificate(*certificate, Secret::Take(*std::move(key)));
+    const absl::Status pair = CheckKeyPair(*certificate, Secret::Take(*std::move(key)));
     if (pair.ok()) continue;
     faults.Add(element,
                FaultText(pair) + "; name a certificate and its own private key, both in PEM");

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/file.h"
 #include "base/status_macros.h"
 #include "config/client_credentials.h"
 #include "config/client_keys.h"
@@ -13,7 +14,6 @@
 #include "config/contradictions.h"
 #include "config/decoder.h"
 #include "config/faults.h"
-#include "config/file.h"
 #include "config/message_walk.h"
 #include "config/profiles.h"
 #include "config/response_types.h"
@@ -24,7 +24,6 @@ namespace tokenbroker::config {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = 1 << 20;
-constexpr std::size_t kMaxNamedFileBytes = 16 << 20;
 
 constexpr std::string_view kEmbeddedConfig = R"(# What token-broker runs on without --config.
 server:

@@ -9,6 +9,7 @@
 // What is returned has every default in place, so that nobody after this needs to know one.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@
 #include "tokenbroker/config/v1/config.pb.h"
 
 namespace tokenbroker::config {
+
+// A larger file is refused wherever the configuration names one.
+inline constexpr std::size_t kMaxNamedFileBytes = 16 << 20;
 
 // A key that seals records.
 struct SealingKey {

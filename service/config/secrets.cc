@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/base64url.h"
+#include "base/file.h"
 #include "base/status_macros.h"
-#include "config/file.h"
 
 namespace tokenbroker::config {
 namespace {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "config/config.h"
@@ -23,6 +24,9 @@ void ExamineStore(const config::LoadedConfig& loaded, Runtime& runtime, const Cl
 // Whether each provider can be reached, is who it should be and publishes keys. Blocks.
 void ExamineProviders(const config::LoadedConfig& loaded, Runtime& runtime, const Clock& clock,
                       Findings& findings);
+
+// The reason of a failure with the facts that came with it, in words.
+std::string Explain(const absl::Status& status);
 
 // What it means that the clock of `whose` shows `theirs` while ours shows `ours`: tokens and
 // assertions are good or not by the clock.

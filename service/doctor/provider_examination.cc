@@ -67,14 +67,6 @@ class DateNotingHttpClient final : public HttpClient {
   std::optional<Seen> seen_ ABSL_GUARDED_BY(mutex_);
 };
 
-std::string Explain(const absl::Status& status) {
-  std::string text(status.message());
-  for (const auto& [name, value] : MetadataOf(status)) {
-    if (name != "provider") absl::StrAppend(&text, " ", name, "=", value);
-  }
-  return text;
-}
-
 std::string RemedyFor(const absl::Status& status) {
   const ErrorMetadata metadata = MetadataOf(status);
   const auto cause = metadata.find("cause");

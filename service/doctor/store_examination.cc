@@ -1,4 +1,3 @@
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,14 +17,6 @@ std::string WhereIs(const config::v1::RedisStore& redis) {
   }
   if (redis.has_cluster()) return absl::StrJoin(redis.cluster().addresses(), ",");
   return redis.address();
-}
-
-// A reason with the facts that came with it.
-std::string Explain(const absl::Status& status) {
-  std::string text(status.message());
-  for (const auto& [name, value] : MetadataOf(status))
-    absl::StrAppend(&text, " ", name, "=", value);
-  return text;
 }
 
 void JudgeSettings(const std::string& subject, const storage::RedisSettings& settings,
@@ -122,26 +113,6 @@ void ExamineStore(const config::LoadedConfig& loaded, Runtime& runtime, const Cl
                       .subject = "memory",
                       .found = "every grant is lost when the broker stops",
                       .remedy = "configure store.redis for anything but a trial"});
-}
-
-Finding CompareClocks(std::string whose, absl::Time ours, absl::Time theirs) {
-  // A second of resolution, and another for the way.
-  constexpr absl::Duration kUnremarkable = absl::Seconds(5);
-  constexpr absl::Duration kTooFar = absl::Seconds(30);
-  const absl::Duration ahead = ours - theirs;
-  const absl::Duration apart = absl::AbsDuration(ahead);
-  Finding finding{.area = "clock", .subject = std::move(whose), .found = ""};
-  if (apart <= kUnremarkable) {
-    finding.found = "as ours";
-    return finding;
-  }
-  finding.verdict = apart > kTooFar ? Verdict::kFault : Verdict::kWarning;
-  finding.found =
-      absl::StrCat("our clock is ", absl::FormatDuration(absl::Trunc(apart, absl::Seconds(1))),
-                   ahead > absl::ZeroDuration() ? " ahead of it" : " behind it");
-  finding.remedy =
-      "let NTP set the clocks; tokens are taken for expired or not yet valid otherwise";
-  return finding;
 }
 
 }  // namespace tokenbroker::doctor

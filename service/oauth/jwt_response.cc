@@ -46,7 +46,7 @@ absl::StatusOr<std::optional<Secret>> ReadSecret(const Json& claims, std::string
 }
 
 // A number in the JWT, a text in a form; what is neither is an unknown lifetime either way.
-std::optional<std::string> FaultOfLifetime(const Json& claims) {
+std::optional<std::string> LifetimeText(const Json& claims) {
   const auto found = claims.find("expires_in");
   if (found == claims.end()) return std::nullopt;
   if (found->is_string()) return found->get<std::string>();
@@ -76,7 +76,7 @@ absl::StatusOr<AuthorizationResponse> OpenJwtResponse(AuthorizationResponse enve
   ASSIGN_OR_RETURN(opened.access_token, ReadSecret(claims, "access_token"));
   ASSIGN_OR_RETURN(opened.token_type, ReadString(claims, "token_type"));
   ASSIGN_OR_RETURN(opened.error, ReadString(claims, "error"));
-  opened.expires_in = FaultOfLifetime(claims);
+  opened.expires_in = LifetimeText(claims);
   return opened;
 }
 

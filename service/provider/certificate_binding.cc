@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/status_macros.h"
-#include "net/client_certificate.h"
+#include "net/certificate.h"
 #include "oauth/claims.h"
 #include "oauth/confirmation.h"
 #include "provider/endpoint.h"

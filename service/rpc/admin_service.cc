@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "rpc/admitted.h"
 #include "rpc/messages.h"
 
 namespace tokenbroker::rpc {
@@ -22,36 +23,22 @@ std::vector<std::unique_ptr<Method>> AdminService::MakeMethods(RunningCalls& run
                                                                std::size_t queues) {
   using Self = AdminService;
   std::vector<std::unique_ptr<Method>> methods;
+  const auto admitted = [this](std::string_view rpc, auto work) {
+    return Admitted(gate_, *this, rpc, work);
+  };
   const auto add = [&](auto ask, auto respond) {
     methods.push_back(MakeUnary(generated_, ask, std::move(respond), running, queues));
   };
   add(&Generated::RequestDescribeProviders,
-      Waiting("Admin/DescribeProviders", &Self::DescribeProviders));
+      admitted("Admin/DescribeProviders", &Self::DescribeProviders));
   add(&Generated::RequestDescribeScheduler,
-      Waiting("Admin/DescribeScheduler", &Self::DescribeScheduler));
-  add(&Generated::RequestListGrants, Waiting("Admin/ListGrants", &Self::ListGrants));
-  add(&Generated::RequestRefreshGrant, Waiting("Admin/RefreshGrant", &Self::RefreshGrant));
-  add(&Generated::RequestRevokeGrants, Waiting("Admin/RevokeGrants", &Self::RevokeGrants));
-  add(&Generated::RequestRewrapGrants, Waiting("Admin/RewrapGrants", &Self::RewrapGrants));
-  add(&Generated::RequestReloadConfig, Waiting("Admin/ReloadConfig", &Self::ReloadConfig));
+      admitted("Admin/DescribeScheduler", &Self::DescribeScheduler));
+  add(&Generated::RequestListGrants, admitted("Admin/ListGrants", &Self::ListGrants));
+  add(&Generated::RequestRefreshGrant, admitted("Admin/RefreshGrant", &Self::RefreshGrant));
+  add(&Generated::RequestRevokeGrants, admitted("Admin/RevokeGrants", &Self::RevokeGrants));
+  add(&Generated::RequestRewrapGrants, admitted("Admin/RewrapGrants", &Self::RewrapGrants));
+  add(&Generated::RequestReloadConfig, admitted("Admin/ReloadConfig", &Self::ReloadConfig));
   return methods;
-}
-
-template <typename Request, typename Response>
-typename UnaryMethod<Request, Response>::Respond AdminService::Waiting(
-    std::string_view rpc, Work<Request, Response> work) {
-  return [this, rpc, work](Call& call, const Request& request, Response& response) -> Answer {
-    return Serve(Visit(gate_, call, rpc), work, request, response);
-  };
-}
-
-template <typename Request, typename Response>
-asio::awaitable<grpc::Status> AdminService::Serve(Visit visit, Work<Request, Response> work,
-                                                  const Request& request, Response& response) {
-  const auto asker = co_await gate_.Admit(visit);
-  if (!asker.ok()) co_return visit.Finish(asker.status());
-  const absl::Status status = co_await (this->*work)(visit, **asker, request, response);
-  co_return visit.Finish(status);
 }
 
 StatusTask AdminService::DescribeProviders(Visit&, const broker::Asker&,

@@ -40,11 +40,6 @@ class AdminService final : public Service {
  private:
   using Generated = admin::v1::Admin::AsyncService;
 
-  // What an RPC does once its caller is admitted.
-  template <typename Request, typename Response>
-  using Work = StatusTask (AdminService::*)(Visit& visit, const broker::Asker& asker,
-                                            const Request& request, Response& response);
-
   template <typename Request, typename Response>
   typename UnaryMethod<Request, Response>::Respond Waiting(std::string_view rpc,
                                                            Work<Request, Response> work);

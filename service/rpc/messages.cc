@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/status_macros.h"
-#include "grants/page_size.h"
 
 namespace tokenbroker::rpc {
 namespace {
@@ -172,7 +171,7 @@ absl::StatusOr<Listing> ToListing(const v1::ListGrantsRequest& request) {
   if (!request.subject().empty()) listing.filter.subject = request.subject();
   ASSIGN_OR_RETURN(listing.filter.state, ToState(request.state()));
   if (request.page_size() < 0) return FieldError("page_size", "must not be negative");
-  listing.page_size = grants::PageSize(static_cast<std::size_t>(request.page_size()));
+  listing.page_size = static_cast<std::size_t>(request.page_size());
   return listing;
 }
 

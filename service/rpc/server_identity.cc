@@ -1,69 +1,30 @@
 #include "rpc/server_identity.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
-#include <fstream>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/status_macros.h"
 #include "grpc/grpc.h"
+#include "net/certificate.h"
 
 namespace tokenbroker::rpc {
 namespace {
 
-constexpr std::streamoff kMaxFileBytes = 16 << 20;
+constexpr std::size_t kMaxFileBytes = 1 << 20;
 
-template <auto kFunction>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    kFunction(object);
-  }
-};
-using BioPtr = std::unique_ptr<BIO, Free<BIO_free_all>>;
-using CertificatePtr = std::unique_ptr<X509, Free<X509_free>>;
-using PkeyPtr = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-
-absl::Status FileError(std::string_view file, std::string_view fault) {
-  ERR_clear_error();
+absl::Status FileError(std::string_view files, std::string_view fault) {
   return ErrorWithMessage(Reason::kInvalidRequest,
-                          absl::StrCat(std::string(file), " ", std::string(fault)));
+                          absl::StrCat(std::string(files), ": ", std::string(fault)));
 }
 
-absl::StatusOr<std::string> ReadWhole(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary | std::ios::ate);
-  const std::streamoff size = stream.tellg();
-  if (!stream || size > kMaxFileBytes) return FileError(file, "cannot be read.");
-  // At its full size from the start, so that no copy of a key is left behind.
-  std::string bytes(static_cast<std::size_t>(size), '\0');
-  stream.seekg(0).read(bytes.data(), size);
-  if (!stream) {
-    WipeString(bytes);
-    return FileError(file, "cannot be read.");
-  }
-  return bytes;
-}
-
-BioPtr Reader(std::string_view bytes) {
-  return BioPtr(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
-}
-
-absl::StatusOr<CertificatePtr> FirstCertificate(const std::string& file, std::string_view pem) {
-  CertificatePtr certificate(PEM_read_bio_X509(Reader(pem).get(), nullptr, nullptr, nullptr));
-  if (!certificate) return FileError(file, "does not begin with a certificate in PEM.");
-  return certificate;
-}
-
-absl::StatusOr<PkeyPtr> PrivateKey(const std::string& file, std::string_view pem) {
-  // An empty pass phrase: without it OpenSSL would ask at the terminal.
-  PkeyPtr key(PEM_read_bio_PrivateKey(Reader(pem).get(), nullptr, nullptr, const_cast<char*>("")));
-  if (!key) return FileError(file, "holds no private key in PEM without a pass phrase.");
-  return key;
+absl::StatusOr<std::string> ReadPem(const std::string& file) {
+  auto pem = ReadFile(file, kMaxFileBytes);
+  if (!pem.ok()) return FileError(file, pem.status().message());
+  return pem;
 }
 
 grpc_ssl_client_certificate_request_type RequestTypeOf(ClientCertificates client_certificates) {
@@ -105,23 +66,22 @@ class FetchingCredentials final : public grpc::ServerCredentials {
 
 absl::StatusOr<ServerIdentity::Pem> ServerIdentity::Read(const ServerTls& tls) {
   Pem pem;
-  ASSIGN_OR_RETURN(pem.certificates, ReadWhole(tls.certificate_file));
-  ASSIGN_OR_RETURN(std::string private_key, ReadWhole(tls.private_key_file));
+  ASSIGN_OR_RETURN(pem.certificates, ReadPem(tls.certificate_file));
+  ASSIGN_OR_RETURN(std::string private_key, ReadPem(tls.private_key_file));
   pem.private_key = Secret::Take(std::move(private_key));
-  ASSIGN_OR_RETURN(const CertificatePtr certificate,
-                   FirstCertificate(tls.certificate_file, pem.certificates));
-  ASSIGN_OR_RETURN(const PkeyPtr key, PrivateKey(tls.private_key_file, pem.private_key.Reveal()));
-  if (X509_check_private_key(certificate.get(), key.get()) != 1) {
-    return FileError(tls.private_key_file,
-                     absl::StrCat("is not the private key of ", tls.certificate_file, "."));
+  const absl::Status pair = CheckKeyPair(pem.certificates, pem.private_key);
+  if (!pair.ok()) {
+    return FileError(absl::StrCat(tls.certificate_file, ", ", tls.private_key_file),
+                     pair.message());
   }
   if (tls.client_certificates == ClientCertificates::kNone) return pem;
   if (!tls.client_ca_file) {
     return ErrorWithMessage(Reason::kInvalidRequest,
                             "Client certificates cannot be checked without a client CA file.");
   }
-  ASSIGN_OR_RETURN(pem.client_ca, ReadWhole(*tls.client_ca_file));
-  RETURN_IF_ERROR(FirstCertificate(*tls.client_ca_file, pem.client_ca).status());
+  ASSIGN_OR_RETURN(pem.client_ca, ReadPem(*tls.client_ca_file));
+  const auto authorities = ValidityOfCertificates(pem.client_ca);
+  if (!authorities.ok()) return FileError(*tls.client_ca_file, authorities.status().message());
   return pem;
 }
 

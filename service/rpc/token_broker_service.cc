@@ -7,6 +7,7 @@
 #include "asio/this_coro.hpp"
 #include "base/error.h"
 #include "base/status_macros.h"
+#include "rpc/admitted.h"
 #include "rpc/messages.h"
 
 namespace tokenbroker::rpc {
@@ -30,12 +31,15 @@ std::vector<std::unique_ptr<Method>> TokenBrokerService::MakeMethods(RunningCall
                                                                      std::size_t queues) {
   using Self = TokenBrokerService;
   std::vector<std::unique_ptr<Method>> methods;
+  const auto admitted = [this](std::string_view rpc, auto work) {
+    return Admitted(gate_, *this, rpc, work);
+  };
   const auto add = [&](auto ask, auto respond, std::size_t asked = kAskedOfOrdinary) {
     methods.push_back(MakeUnary(generated_, ask, std::move(respond), running, queues, asked));
   };
   add(&Generated::RequestCreateAuthorizationUrl,
-      Waiting("CreateAuthorizationUrl", &Self::CreateAuthorizationUrl));
-  add(&Generated::RequestSubmitCallback, Waiting("SubmitCallback", &Self::SubmitCallback));
+      admitted("CreateAuthorizationUrl", &Self::CreateAuthorizationUrl));
+  add(&Generated::RequestSubmitCallback, admitted("SubmitCallback", &Self::SubmitCallback));
   add(
       &Generated::RequestGetAccessToken,
       [this](Call& call, const v1::GetAccessTokenRequest& request,
@@ -43,13 +47,14 @@ std::vector<std::unique_ptr<Method>> TokenBrokerService::MakeMethods(RunningCall
         return FindAccessToken(call, request, response);
       },
       kAskedOfHot);
-  add(&Generated::RequestGetGrant, Waiting("GetGrant", &Self::GetGrant));
-  add(&Generated::RequestListGrants, Waiting("ListGrants", &Self::ListGrants));
-  add(&Generated::RequestRevokeGrant, Waiting("RevokeGrant", &Self::RevokeGrant));
-  add(&Generated::RequestGetUserInfo, Waiting("GetUserInfo", &Self::GetUserInfo));
-  add(&Generated::RequestExchangeToken, Waiting("ExchangeToken", &Self::ExchangeToken));
-  add(&Generated::RequestCreateLogoutUrl, Waiting("CreateLogoutUrl", &Self::CreateLogoutUrl));
-  add(&Generated::RequestSubmitLogoutToken, Waiting("SubmitLogoutToken", &Self::SubmitLogoutToken));
+  add(&Generated::RequestGetGrant, admitted("GetGrant", &Self::GetGrant));
+  add(&Generated::RequestListGrants, admitted("ListGrants", &Self::ListGrants));
+  add(&Generated::RequestRevokeGrant, admitted("RevokeGrant", &Self::RevokeGrant));
+  add(&Generated::RequestGetUserInfo, admitted("GetUserInfo", &Self::GetUserInfo));
+  add(&Generated::RequestExchangeToken, admitted("ExchangeToken", &Self::ExchangeToken));
+  add(&Generated::RequestCreateLogoutUrl, admitted("CreateLogoutUrl", &Self::CreateLogoutUrl));
+  add(&Generated::RequestSubmitLogoutToken,
+      admitted("SubmitLogoutToken", &Self::SubmitLogoutToken));
   methods.push_back(MakeStreaming(
       generated_, &Generated::RequestWatchAccessToken,
       [this](Call& call, const v1::WatchAccessTokenRequest& request,
@@ -58,24 +63,6 @@ std::vector<std::unique_ptr<Method>> TokenBrokerService::MakeMethods(RunningCall
       },
       running));
   return methods;
-}
-
-template <typename Request, typename Response>
-typename UnaryMethod<Request, Response>::Respond TokenBrokerService::Waiting(
-    std::string_view rpc, Work<Request, Response> work) {
-  return [this, rpc, work](Call& call, const Request& request, Response& response) -> Answer {
-    return Serve(Visit(gate_, call, rpc), work, request, response);
-  };
-}
-
-template <typename Request, typename Response>
-asio::awaitable<grpc::Status> TokenBrokerService::Serve(Visit visit, Work<Request, Response> work,
-                                                        const Request& request,
-                                                        Response& response) {
-  const auto asker = co_await gate_.Admit(visit);
-  if (!asker.ok()) co_return visit.Finish(asker.status());
-  const absl::Status status = co_await (this->*work)(visit, **asker, request, response);
-  co_return visit.Finish(status);
 }
 
 Answer TokenBrokerService::FindAccessToken(Call& call, const v1::GetAccessTokenRequest& request,

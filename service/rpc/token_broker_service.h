@@ -39,11 +39,6 @@ class TokenBrokerService final : public Service {
                                       v1::TokenBroker::WithAsyncMethod_WatchAccessToken<
                                           v1::TokenBroker::Service>>>>>>>>>>>;
 
-  // What an RPC does once its caller is admitted.
-  template <typename Request, typename Response>
-  using Work = StatusTask (TokenBrokerService::*)(Visit& visit, const broker::Asker& asker,
-                                                  const Request& request, Response& response);
-
   // Answers by a coroutine, always.
   template <typename Request, typename Response>
   typename UnaryMethod<Request, Response>::Respond Waiting(std::string_view rpc,

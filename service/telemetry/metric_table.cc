@@ -45,8 +45,7 @@ const std::vector<MetricDescription>& Table() {
        {"use", "name"},
        "When a certificate that the broker shows expires, in seconds since 1970: the one that it "
        "serves with (`server`), the one for Redis (`redis`) or its Sentinels (`sentinel`), and "
-       "each "
-       "client's for its provider (`client`), of several the one that lasts longest."},
+       "each client's for its provider (`client`), of several the one that lasts longest."},
       {Metric::kConfigReloads,
        "tokenbroker_config_reloads_total",
        kCounter,

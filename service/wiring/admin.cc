@@ -1,10 +1,11 @@
 #include "wiring/admin.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "base/status_macros.h"
+#include "google/protobuf/util/time_util.h"
+#include "rpc/messages.h"
 
 namespace tokenbroker::wiring {
 namespace {
@@ -12,18 +13,6 @@ namespace {
 using admin::v1::DescribeProvidersResponse;
 using admin::v1::DescribeSchedulerResponse;
 using admin::v1::ReloadConfigResponse;
-
-void FillDuration(absl::Duration duration, google::protobuf::Duration& message) {
-  const std::int64_t seconds = absl::IDivDuration(duration, absl::Seconds(1), &duration);
-  message.set_seconds(seconds);
-  message.set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(duration)));
-}
-
-void FillTime(std::optional<absl::Time> time, google::protobuf::Timestamp& message) {
-  const std::int64_t nanoseconds = absl::ToUnixNanos(*time);
-  message.set_seconds(nanoseconds / 1'000'000'000);
-  message.set_nanos(static_cast<std::int32_t>(nanoseconds % 1'000'000'000));
-}
 
 // Of several endpoints the worst.
 admin::v1::CircuitState CircuitOf(const provider::ProviderState& state) {
@@ -42,23 +31,25 @@ void Describe(const provider::HttpProvider& provider, admin::v1::Provider& descr
   described.set_name(provider.name());
   described.set_issuer(provider.issuer());
   if (state.metadata.fetched_at) {
-    FillTime(state.metadata.fetched_at, *described.mutable_discovery_fetched_at());
+    *described.mutable_discovery_fetched_at() = rpc::ToTimestamp(*state.metadata.fetched_at);
   }
   if (state.keys.fetched_at) {
-    FillTime(state.keys.fetched_at, *described.mutable_jwks_fetched_at());
+    *described.mutable_jwks_fetched_at() = rpc::ToTimestamp(*state.keys.fetched_at);
   }
   for (const std::string& key_id : state.key_ids) described.add_key_ids(key_id);
   described.set_circuit_state(CircuitOf(state));
+  // Of several endpoints the one that has the least left.
+  const provider::EndpointState* scarcest = nullptr;
   for (const provider::EndpointState& endpoint : state.endpoints) {
     if (!endpoint.advertised_remaining) continue;
-    if (described.has_rate_limit_remaining() &&
-        described.rate_limit_remaining() <= *endpoint.advertised_remaining) {
-      continue;
+    if (scarcest == nullptr || *endpoint.advertised_remaining < *scarcest->advertised_remaining) {
+      scarcest = &endpoint;
     }
-    described.set_rate_limit_remaining(*endpoint.advertised_remaining);
-    if (endpoint.advertised_reset) {
-      FillTime(endpoint.advertised_reset, *described.mutable_rate_limit_resets_at());
-    }
+  }
+  if (scarcest == nullptr) return;
+  described.set_rate_limit_remaining(*scarcest->advertised_remaining);
+  if (scarcest->advertised_reset) {
+    *described.mutable_rate_limit_resets_at() = rpc::ToTimestamp(*scarcest->advertised_reset);
   }
 }
 
@@ -76,7 +67,9 @@ StatusTask DescribeScheduler(broker::SchedulerState state, const broker::Broker&
   response.set_overdue(static_cast<std::int64_t>(summary.overdue));
   response.set_in_flight(broker.refreshes_in_flight());
   const bool lags = summary.overdue > 0 && summary.first && *summary.first < now;
-  FillDuration(lags ? now - *summary.first : absl::ZeroDuration(), *response.mutable_lag());
+  const absl::Duration lag = lags ? now - *summary.first : absl::ZeroDuration();
+  *response.mutable_lag() =
+      google::protobuf::util::TimeUtil::NanosecondsToDuration(absl::ToInt64Nanoseconds(lag));
   co_return absl::OkStatus();
 }
 

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "config/file.h"
-#include "net/client_certificate.h"
+#include "base/file.h"
+#include "net/certificate.h"
 
 namespace tokenbroker::wiring {
 namespace {
@@ -45,8 +45,10 @@ void CertificateExpiries::Replace(const config::v1::Config& config) {
 void CertificateExpiries::Tell(telemetry::Scrape& scrape,
                                const rpc::ServerIdentity* identity) const {
   if (identity != nullptr) {
-    const auto expiry = CertificateExpiry(identity->certificates());
-    if (expiry.ok()) scrape.Set(Metric::kCertificateExpiry, {"server", ""}, UnixSeconds(*expiry));
+    const auto validity = ValidityOfCertificates(identity->certificates());
+    if (validity.ok()) {
+      scrape.Set(Metric::kCertificateExpiry, {"server", ""}, UnixSeconds(validity->until));
+    }
   }
   std::vector<Shown> all;
   {
@@ -56,9 +58,9 @@ void CertificateExpiries::Tell(telemetry::Scrape& scrape,
   for (const Shown& shown : all) {
     absl::Time last = absl::InfinitePast();
     for (const std::string& file : shown.files) {
-      const auto pem = config::ReadFile(file, kMaxFileBytes);
-      const auto expiry = pem.ok() ? CertificateExpiry(*pem) : pem.status();
-      if (expiry.ok()) last = std::max(last, *expiry);
+      const auto pem = ReadFile(file, kMaxFileBytes);
+      const auto validity = pem.ok() ? ValidityOfCertificates(*pem) : pem.status();
+      if (validity.ok()) last = std::max(last, validity->until);
     }
     if (last == absl::InfinitePast()) continue;
     scrape.Set(Metric::kCertificateExpiry, {shown.use, shown.name}, UnixSeconds(last));

@@ -2,11 +2,10 @@
 
 #include <sys/stat.h>
 
-#include <fstream>
-#include <iterator>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "base/file.h"
 #include "base/sha256.h"
 #include "config/message_walk.h"
 
@@ -17,8 +16,8 @@ namespace {
 std::string SectionOf(const std::string& path) { return path.substr(0, path.find_first_of(".[")); }
 
 std::string DigestOfFile(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return Sha256(std::string{std::istreambuf_iterator<char>(stream), {}});
+  const auto text = ReadFile(file, config::kMaxNamedFileBytes);
+  return text.ok() ? Sha256(*text) : "";
 }
 
 void Extend(std::string& digest, std::string_view more) {

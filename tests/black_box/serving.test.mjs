@@ -96,7 +96,7 @@ describe('serving', () => {
     const request = { form_body: 'x'.repeat(5 * 1024 * 1024), browser_binding: 'x' };
     const error = await broker.rpc.SubmitCallback(request).then(() => assert.fail('accepted'), (e) => e);
     assert.ok(['RESOURCE_EXHAUSTED', 'INVALID_ARGUMENT'].includes(error.code), error.message);
-    await eventually(async () => (await raw.health()) === SERVING, 'ready');
+    assert.equal(await raw.health(), SERVING);
   });
 
   it('says UNIMPLEMENTED for what it does not know', async () => {
@@ -115,7 +115,7 @@ describe('serving', () => {
         socket.on('close', resolve).on('error', resolve).resume();
       });
     }
-    await eventually(async () => (await raw.health()) === SERVING, 'ready');
+    assert.equal(await raw.health(), SERVING);
   });
 
   for (const signal of ['SIGTERM', 'SIGINT']) {
@@ -186,19 +186,22 @@ describe('a port for health alone', () => {
   it('tells until the end that the process is alive, and no longer ready', async () => {
     const { listen, config } = await healthPort();
     const world = await HostileWorld.start({ size: 1, config });
-    const signIn = world.newCase();
-    await signIn.begin('code');
-    signIn.op.next('token', { response: (answer) => ({ ...answer, delayMs: 1000 }) });
     const raw = new Raw(listen);
-    await eventually(async () => (await raw.health()) === SERVING, 'ready');
-    const answer = signIn.submit(signIn.authorize());
-    await eventually(() => signIn.count('token') === 1, 'the code is sent');
-    world.broker.child.process.kill('SIGTERM');
-    await eventually(async () => (await raw.health()) === NOT_SERVING, 'not ready any more');
-    assert.equal(await raw.health('liveness'), SERVING);
-    assert.ok((await answer).grant.grant_id);
-    raw.close();
-    await world.stop();
+    try {
+      const signIn = world.newCase();
+      await signIn.begin('code');
+      signIn.op.next('token', { response: (answer) => ({ ...answer, delayMs: 1000 }) });
+      await eventually(async () => (await raw.health()) === SERVING, 'ready');
+      const answer = signIn.submit(signIn.authorize());
+      await eventually(() => signIn.count('token') === 1, 'the code is sent');
+      world.broker.child.process.kill('SIGTERM');
+      await eventually(async () => (await raw.health()) === NOT_SERVING, 'not ready any more');
+      assert.equal(await raw.health('liveness'), SERVING);
+      assert.ok((await answer).grant.grant_id);
+    } finally {
+      raw.close();
+      await world.stop();
+    }
   });
 
   it('is refused where server.listen is', async () => {

@@ -443,5 +443,10 @@ TEST_F(StoreAwayAfterTheCode, RevivesNoSignInThatMayHaveEnded) {
   EXPECT_THAT(Run(store_->FindGrant("long-ago")), FailsWith(Reason::kGrantUnknown));
 }
 
+// A command line would take it for a flag. Without the rule one in 64 would begin so.
+TEST_F(CallbackSubmission, NamesNoGrantByALeadingDash) {
+  for (int i = 0; i < 400; ++i) EXPECT_NE(SignIn().id.front(), '-');
+}
+
 }  // namespace
 }  // namespace tokenbroker::broker

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "gmock/gmock.h"
-#include "net/client_certificate.h"
+#include "net/certificate.h"
 #include "support/status_matchers.h"
 #include "support/temp_dir.h"
 #include "support/test_certificates.h"

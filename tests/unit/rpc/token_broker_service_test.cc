@@ -462,11 +462,11 @@ TEST_F(TokenBrokerServiceTest, ListsByPages) {
   EXPECT_EQ(use_cases_.last_filter.client, "web");
   EXPECT_EQ(use_cases_.last_filter.subject, std::nullopt);
   EXPECT_EQ(use_cases_.last_filter.state, grants::GrantState::kRevoked);
-  EXPECT_EQ(use_cases_.last_page_size, 1000);
+  EXPECT_EQ(use_cases_.last_page_size, 5000);
   EXPECT_EQ(use_cases_.last_page_token, "token");
   request.set_page_size(0);
   ASSERT_TRUE(Call(&v1::TokenBroker::Stub::ListGrants, request, response).ok());
-  EXPECT_EQ(use_cases_.last_page_size, 100);
+  EXPECT_EQ(use_cases_.last_page_size, 0);
   request.set_page_size(-1);
   EXPECT_EQ(testing::ReasonIn(Call(&v1::TokenBroker::Stub::ListGrants, request, response)),
             "INVALID_REQUEST");

@@ -1,4 +1,4 @@
-#include "config/file.h"
+#include "base/file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 
 #include "base/secret.h"
 
-namespace tokenbroker::config {
+namespace tokenbroker {
 namespace {
 
 absl::Status ErrnoStatus(int error) {
@@ -59,4 +59,4 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_by
   return result;
 }
 
-}  // namespace tokenbroker::config
+}  // namespace tokenbroker

@@ -1,4 +1,4 @@
-// Files that the configuration names.
+// Reading files whose size is bounded.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace tokenbroker::config {
+namespace tokenbroker {
 
 // The whole file, if it has `max_bytes` at most.
 //
@@ -14,4 +14,4 @@ namespace tokenbroker::config {
 // message says why and does not repeat the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
 
-}  // namespace tokenbroker::config
+}  // namespace tokenbroker
