@@ -17,8 +17,8 @@ target_compile_options(tokenbroker_warnings INTERFACE
 # tokenbroker_library(NAME SOURCES a.cc b.cc DEPS tokenbroker::base absl::status [APART])
 #
 # One static library for a folder; includes are written from service/ ("oauth/id_token.h").
-# The sanitizer presets compile several sources at a time, which halves the work; APART keeps those
-# by themselves that give one name to different things.
+# All presets but `apart` compile several sources at a time, which halves the work; APART keeps
+# those by themselves that give one name to different things.
 function(tokenbroker_library name)
   cmake_parse_arguments(ARG "APART" "" "SOURCES;DEPS" ${ARGN})
   add_library(tokenbroker_${name} STATIC ${ARG_SOURCES})

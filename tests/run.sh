@@ -11,9 +11,9 @@
 # asan (every unit test under AddressSanitizer and UndefinedBehaviorSanitizer), tsan (classes that threads share,
 # under ThreadSanitizer), helm (the chart), monitoring (alerts and dashboard), image (the container image of the release
 # build, put together and started, where buildah and podman are), demo, chaos (half a minute of it, docs/chaos.md).
-# Only when named: unit (every unit test as released, which is quicker to have than asan), tidy (clang-tidy),
-# fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway), debian13 (the container image from its
-# Dockerfile: compiles everything anew, and runs the unit tests, on Debian 13).
+# Only when named: unit (every unit test as released, which is quicker to have than asan), tidy (each source compiled by
+# itself, and clang-tidy), fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway), debian13 (the
+# container image from its Dockerfile: compiles everything anew, and runs the unit tests, on Debian 13).
 # Ends with one line, `N passed, N failed`, and with a status that is not 0 when anything failed.
 # shellcheck disable=SC2317  # functions are called through `timed`
 set -uo pipefail
@@ -117,7 +117,7 @@ ctest_of() {
 
 # node_tests FILE...: runs files of the Node test runner.
 node_tests() {
-  node --test --test-reporter=spec --test-reporter-destination=stdout \
+  node --test --test-concurrency=2 --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$reports/tap" "$@"
   local status=$?
   # shellcheck disable=SC2046  # two words
@@ -148,7 +148,7 @@ tidy() {
     files=$(git diff --name-only --diff-filter=d "$(git merge-base HEAD main)" -- '*.cc' | paste -sd '|')
     [ -n "$files" ] || { echo "no .cc differs from main"; return; }
   fi
-  run-clang-tidy-19 -quiet -p build/release -extra-arg=-Wno-unknown-warning-option \
+  run-clang-tidy-19 -quiet -p build/apart -extra-arg=-Wno-unknown-warning-option \
     -extra-arg=-DASIO_HAS_CO_AWAIT=1 -extra-arg=-DASIO_HAS_STD_COROUTINE=1 "^$PWD/($files)\$"
 }
 
@@ -195,12 +195,15 @@ if wants black_box || wants browser || wants image || wants debian13 || wants ch
 wants lint && check "lint" lint
 if wants unit; then
   must "release build" build release all unit_tests
-elif wants package || wants black_box || wants browser || wants tidy || wants image || wants demo || wants chaos; then
+elif wants package || wants black_box || wants browser || wants image || wants demo || wants chaos; then
   must "release build" build release
 elif wants helm; then
   must "release build" build release token-broker
 fi
-wants tidy && check "clang-tidy" tidy
+if wants tidy; then
+  must "each source by itself" build apart
+  check "clang-tidy" tidy
+fi
 wants unit && timed "unit tests" ctest_of release -L unit
 wants package && timed "the installed package, and the benchmarks" ctest_of release -LE unit
 if wants asan; then

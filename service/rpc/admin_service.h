@@ -40,13 +40,6 @@ class AdminService final : public Service {
  private:
   using Generated = admin::v1::Admin::AsyncService;
 
-  template <typename Request, typename Response>
-  typename UnaryMethod<Request, Response>::Respond Waiting(std::string_view rpc,
-                                                           Work<Request, Response> work);
-  template <typename Request, typename Response>
-  asio::awaitable<grpc::Status> Serve(Visit visit, Work<Request, Response> work,
-                                      const Request& request, Response& response);
-
   StatusTask DescribeProviders(Visit& visit, const broker::Asker& asker,
                                const admin::v1::DescribeProvidersRequest& request,
                                admin::v1::DescribeProvidersResponse& response);

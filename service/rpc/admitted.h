@@ -16,10 +16,11 @@ template <typename Service, typename Request, typename Response>
 using AdmittedWork = StatusTask (Service::*)(Visit& visit, const broker::Asker& asker,
                                              const Request& request, Response& response);
 
+// Borrows all but the visit until it is done.
 template <typename Service, typename Request, typename Response>
-asio::awaitable<grpc::Status> Serve(Gate& gate, Service& service, Visit visit,
-                                    AdmittedWork<Service, Request, Response> work,
-                                    const Request& request, Response& response) {
+asio::awaitable<grpc::Status> ServeAdmitted(Gate& gate, Service& service, Visit visit,
+                                            AdmittedWork<Service, Request, Response> work,
+                                            const Request& request, Response& response) {
   const auto asker = co_await gate.Admit(visit);
   if (!asker.ok()) co_return visit.Finish(asker.status());
   const absl::Status status = co_await (service.*work)(visit, **asker, request, response);
@@ -33,7 +34,7 @@ typename UnaryMethod<Request, Response>::Respond Admitted(
     AdmittedWork<Service, Request, Response> work) {
   return [&gate, &service, rpc, work](Call& call, const Request& request,
                                       Response& response) -> Answer {
-    return Serve(gate, service, Visit(gate, call, rpc), work, request, response);
+    return ServeAdmitted(gate, service, Visit(gate, call, rpc), work, request, response);
   };
 }
 

@@ -23,7 +23,7 @@ absl::Status FileError(std::string_view files, std::string_view fault) {
 
 absl::StatusOr<std::string> ReadPem(const std::string& file) {
   auto pem = ReadFile(file, kMaxFileBytes);
-  if (!pem.ok()) return FileError(file, pem.status().message());
+  if (!pem.ok()) return FileError(file, std::string(pem.status().message()));
   return pem;
 }
 
@@ -72,7 +72,7 @@ absl::StatusOr<ServerIdentity::Pem> ServerIdentity::Read(const ServerTls& tls) {
   const absl::Status pair = CheckKeyPair(pem.certificates, pem.private_key);
   if (!pair.ok()) {
     return FileError(absl::StrCat(tls.certificate_file, ", ", tls.private_key_file),
-                     pair.message());
+                     std::string(pair.message()));
   }
   if (tls.client_certificates == ClientCertificates::kNone) return pem;
   if (!tls.client_ca_file) {
@@ -81,7 +81,8 @@ absl::StatusOr<ServerIdentity::Pem> ServerIdentity::Read(const ServerTls& tls) {
   }
   ASSIGN_OR_RETURN(pem.client_ca, ReadPem(*tls.client_ca_file));
   const auto authorities = ValidityOfCertificates(pem.client_ca);
-  if (!authorities.ok()) return FileError(*tls.client_ca_file, authorities.status().message());
+  if (!authorities.ok())
+    return FileError(*tls.client_ca_file, std::string(authorities.status().message()));
   return pem;
 }
 

@@ -83,7 +83,8 @@ Answer TokenBrokerService::FindAccessToken(Call& call, const v1::GetAccessTokenR
       return visit.Finish(absl::OkStatus());
     }
   }
-  return Serve(std::move(visit), &TokenBrokerService::GetAccessToken, request, response);
+  return ServeAdmitted(gate_, *this, std::move(visit), &TokenBrokerService::GetAccessToken, request,
+                       response);
 }
 
 StatusTask TokenBrokerService::GetAccessToken(Visit& visit, const broker::Asker& asker,

@@ -39,14 +39,6 @@ class TokenBrokerService final : public Service {
                                       v1::TokenBroker::WithAsyncMethod_WatchAccessToken<
                                           v1::TokenBroker::Service>>>>>>>>>>>;
 
-  // Answers by a coroutine, always.
-  template <typename Request, typename Response>
-  typename UnaryMethod<Request, Response>::Respond Waiting(std::string_view rpc,
-                                                           Work<Request, Response> work);
-  template <typename Request, typename Response>
-  asio::awaitable<grpc::Status> Serve(Visit visit, Work<Request, Response> work,
-                                      const Request& request, Response& response);
-
   // From the cache on the queue's thread where that can be.
   Answer FindAccessToken(Call& call, const v1::GetAccessTokenRequest& request,
                          v1::GetAccessTokenResponse& response);
