@@ -13,14 +13,15 @@
 # build, put together and started, where buildah and podman are), demo, chaos (half a minute of it, docs/chaos.md).
 # Only when named: unit (every unit test as released, which is quicker to have than asan), tidy (each source compiled by
 # itself, and clang-tidy), fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway), debian13 (the
-# container image from its Dockerfile: compiles everything anew, and runs the unit tests, on Debian 13).
+# container image from its Dockerfile: compiles everything anew, and runs the unit tests, on Debian 13), kubernetes (the
+# chart on a real API server).
 # Ends with one line, `N passed, N failed`, and with a status that is not 0 when anything failed.
 # shellcheck disable=SC2317  # functions are called through `timed`
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 ALL="lint package black_box browser asan tsan helm monitoring image demo chaos"
-NAMED="unit tidy fuzz debian13"
+NAMED="unit tidy fuzz debian13 kubernetes"
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 
 sections=
@@ -229,6 +230,7 @@ if wants chaos; then
   timed "the reckoning of the chaos" node_tests tests/chaos/*.test.mjs
   check "half a minute of chaos" chaos
 fi
+wants kubernetes && check "the Helm chart on a Kubernetes API server" tests/helm/api_server.sh
 wants monitoring && timed "alerts and dashboard" node_tests tests/monitoring/*.test.mjs
 wants image && check "the container image of the release build" image --built
 wants debian13 && check "the container image, built and tested on Debian 13" image
