@@ -54,6 +54,9 @@ std::optional<Secret> DecryptContentKey(KeyManagement algorithm, EVP_PKEY* key,
   const PkeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
   const EVP_MD* hash = algorithm == KeyManagement::kRsaOaep ? EVP_sha1() : EVP_sha256();
   std::size_t size = 0;
+  // RFC 8017 section 7.1.2 step 1b, which OpenSSL leaves out: without a leading zero byte the same
+  // number is another ciphertext.
+  if (encrypted_key.size() != static_cast<std::size_t>(EVP_PKEY_get_size(key))) return std::nullopt;
   if (!context || EVP_PKEY_decrypt_init(context.get()) != 1 ||
       EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) != 1 ||
       EVP_PKEY_CTX_set_rsa_oaep_md(context.get(), hash) != 1 ||

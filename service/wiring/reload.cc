@@ -127,8 +127,11 @@ std::string Reload::Stamp() {
 }
 
 asio::awaitable<void> Reload::Watch(std::shared_ptr<Reload> reload, absl::Duration interval) {
-  std::string acted_on = reload->Stamp();
-  std::string before = acted_on;
+  if (reload->file_.empty()) co_return;
+  // Nothing yet, for a file may have changed since the broker read it and before this runs. What is
+  // acted on is what the files were before they were read again, for the same reason.
+  std::string acted_on;
+  std::string before;
   while (true) {
     co_await broker::Pause(interval);
     std::string now = reload->Stamp();
@@ -137,8 +140,7 @@ asio::awaitable<void> Reload::Watch(std::shared_ptr<Reload> reload, absl::Durati
     before = now;
     if (!is_settled || now == acted_on) continue;
     (void)reload->Run();
-    acted_on = reload->Stamp();
-    before = acted_on;
+    acted_on = std::move(now);
   }
 }
 

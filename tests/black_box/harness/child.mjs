@@ -5,8 +5,18 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+// A file of the test runner that is still there after so long is stuck; the longest takes a tenth of it.
+const STUCK_AFTER_MS = 10 * 60 * 1000;
+
 const running = new Set();
 const folders = new Set();
+
+if (process.env.NODE_TEST_CONTEXT) {
+  setTimeout(() => {
+    console.error(`stuck: still open are ${process.getActiveResourcesInfo().join(', ')}`);
+    process.exit(1);
+  }, STUCK_AFTER_MS).unref();
+}
 
 process.on('exit', () => {
   for (const child of running) child.process.kill('SIGKILL');
@@ -20,7 +30,11 @@ export function scratchFolder() {
   return folder;
 }
 
+// Keeps this process alive only while somebody waits for its end: what a failed test leaves running must not hold up
+// the rest.
 export class Child {
+  #exited;
+
   constructor(command, args, options = {}) {
     this.output = ''; // all of stdout and stderr
     this.stdout = '';
@@ -31,7 +45,7 @@ export class Child {
       this.output += text;
     });
     this.process.stderr.setEncoding('utf8').on('data', (text) => { this.output += text; });
-    this.exited = new Promise((resolve) => {
+    this.#exited = new Promise((resolve) => {
       this.process.on('error', (error) => resolve({ error }));
       this.process.on('close', (code, signal) => resolve({ code, signal }));
     }).then((how) => {
@@ -39,7 +53,16 @@ export class Child {
       this.how = how;
       return how;
     });
+    for (const open of this.#handles()) open.unref?.();
   }
+
+  // How it ends.
+  get exited() {
+    for (const open of this.#handles()) open.ref?.();
+    return this.#exited;
+  }
+
+  #handles() { return [this.process, ...this.process.stdio.filter(Boolean)]; }
 
   // Waits until `probe(child)` returns something; fails when the process ends first.
   async until(probe, what, limitMs = 60000) {

@@ -100,6 +100,21 @@ INSTANTIATE_TEST_SUITE_P(Jwe, JweRoundTrip,
                            return name;
                          });
 
+// RFC 8017 section 7.1.2: the ciphertext is as long as the modulus, whatever number it is.
+TEST(Jwe, RefusesAnRsaCiphertextWithoutItsLeadingZero) {
+  const DecryptionKey key = KeyFor(KeyManagement::kRsaOaep256);
+  std::string encrypted_key;
+  std::string compact;
+  while (encrypted_key.empty() || encrypted_key[0] != '\0') {
+    compact = EncryptJwe(kPlaintext, key, ContentEncryption::kA128Gcm);
+    encrypted_key = *Base64UrlDecode((*SplitCompact(compact, kJweParts))[1]);
+  }
+  EXPECT_THAT(Decrypt(compact, key), testing::IsOkAndHolds(std::string(kPlaintext)));
+  const std::string whole = Base64UrlEncode(encrypted_key);
+  compact.replace(compact.find(whole), whole.size(), Base64UrlEncode(encrypted_key.substr(1)));
+  EXPECT_THAT(Decrypt(compact, key), FailsWith(Reason::kDecryptionFailed));
+}
+
 TEST(Jwe, DecryptsTheExamplesOfTheRfcs) {
   const Json data = LoadTestData("rfc_jwe_examples_test_only.json");
   for (const Json& example : data["examples"]) {
