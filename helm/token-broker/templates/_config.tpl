@@ -45,6 +45,40 @@ true
 {{- end -}}
 {{- end -}}
 
+{{/* The port of a URL or of HOST:PORT, or nothing, as of a Unix socket. */}}
+{{- define "token-broker.portOf" -}}
+{{- $port := trimPrefix ":" (regexFind ":[0-9]+$" (regexReplaceAll "^([a-z]+://)?([^/?#]*).*$" . "${2}")) -}}
+{{- if $port }}{{ $port }}{{ else if hasPrefix "https://" . }}443{{ else if hasPrefix "http://" . }}80{{ end -}}
+{{- end -}}
+
+{{/* The ports that the broker connects to, as `config` names them, in order and with a blank between. */}}
+{{- define "token-broker.egressPorts" -}}
+{{- $redis := default dict (default dict .Values.config.store).redis -}}
+{{- $named := list -}}
+{{- if not .Values.redis.enabled -}}
+{{- $named = append $named $redis.address -}}
+{{- end -}}
+{{- $named = concat $named (default list (default dict $redis.sentinel).addresses) (default list (default dict $redis.cluster).addresses) -}}
+{{- range .Values.config.providers -}}
+{{- $endpoints := default dict .endpoints -}}
+{{- $named = concat (append $named .issuer) (values $endpoints) (values (default dict $endpoints.mtls_endpoint_aliases)) -}}
+{{- end -}}
+{{- range .Values.config.jwt_issuers -}}
+{{- $named = append $named .jwks_uri -}}
+{{- end -}}
+{{- $traces := default dict (default dict .Values.config.telemetry).traces -}}
+{{- $named = append $named $traces.otlp_endpoint -}}
+{{- $ports := list -}}
+{{- range $named -}}
+{{- if kindIs "string" . -}}
+{{- with include "token-broker.portOf" . -}}
+{{- $ports = append $ports (int .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- join " " (sortAlpha (uniq $ports)) -}}
+{{- end -}}
+
 {{- define "token-broker.redisAddress" -}}
 {{- include "token-broker.fullname" . }}-redis:6379
 {{- end -}}
@@ -92,6 +126,23 @@ true
 {{- end -}}
 {{- if and .Values.spool.existingClaim (not $spool.shared) -}}
 {{- fail "spool.existingClaim is one volume for all pods, of which two are there in every rollout: set config.refresh.spool.shared to true" -}}
+{{- end -}}
+{{- $egress := .Values.networkPolicy.egress -}}
+{{- if and .Values.networkPolicy.enabled $egress.enabled $egress.rules -}}
+{{- range $port := splitList " " (include "token-broker.egressPorts" .) -}}
+{{- $open := not $port -}}
+{{- range $egress.rules -}}
+{{- if not .ports }}{{ $open = true }}{{ end -}}
+{{- range .ports -}}
+{{- /* A port may have a name, which says nothing here. */ -}}
+{{- $first := int .port -}}
+{{- if or (not $first) (and (le $first (int $port)) (ge (int (default $first .endPort)) (int $port))) }}{{ $open = true }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- if not $open -}}
+{{- fail (printf "networkPolicy.egress.rules lets nothing out to port %s, which config needs: add a rule, or leave rules empty" $port) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- $external := .Values.secrets.externalSecret -}}
 {{- if and $external.enabled (not (and $external.secretStoreRef.name (or $external.data $external.dataFrom))) -}}
