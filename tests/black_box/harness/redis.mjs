@@ -52,6 +52,12 @@ export class Redis {
     return field === undefined ? this.#cli('SET', key, 'damaged', 'KEEPTTL') : this.#cli('HSET', key, field, 'damaged');
   }
 
+  // The bytes of a field of a hash.
+  bytes(key, field) { return execFileSync('redis-cli', ['-p', String(this.port), 'HGET', key, field]).subarray(0, -1); }
+
+  // Puts bytes into a field of a hash.
+  put(key, field, bytes) { execFileSync('redis-cli', ['-p', String(this.port), '-x', 'HSET', key, field], { input: bytes }); }
+
   remove(...keys) { return this.#cli('DEL', ...keys); }
 
   // Stops answering without closing connections, and goes on.
