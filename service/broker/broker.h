@@ -85,6 +85,8 @@ class Broker final : public UseCases {
   const LeaseWaits& lease_waits() const { return refresh_.lease_waits(); }
   // What came of revocations.
   RevocationCounts revocations_tried() const { return revocations_.counts(); }
+  // What of them waits in the store, as it was when WorkOffRevocations last looked.
+  grants::RevocationSummary revocations_waiting() const { return revocations_.waiting(); }
 
   // Begins to store what a former process left in the spool. Once.
   void ReplaySpool() { refresh_.ReplaySpool(); }

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "base/random.h"
 #include "broker/pause.h"
 #include "broker/revocation.h"
@@ -46,6 +48,8 @@ struct RevocationQueue::Core {
     std::atomic<std::uint64_t> confirmed = 0;
     std::atomic<std::uint64_t> postponed = 0;
     std::atomic<std::uint64_t> abandoned = 0;
+    Mutex mutex;
+    grants::RevocationSummary waiting ABSL_GUARDED_BY(mutex);
   };
   std::unique_ptr<Counts> counts = std::make_unique<Counts>();
 
@@ -116,7 +120,12 @@ struct RevocationQueue::Core {
     while (true) {
       // Not all replicas in one moment.
       co_await Pause(kLookEvery * (0.75 + 0.5 * RandomFraction()));
-      (void)co_await WorkOff(core);  // a store that is away is told of by readiness
+      // A store that is away is told of by readiness.
+      (void)co_await WorkOff(core);
+      auto waiting = co_await core->store.SummarizeRevocations();
+      if (!waiting.ok()) continue;
+      const MutexLock lock(core->counts->mutex);
+      core->counts->waiting = *waiting;
     }
   }
 };
@@ -152,6 +161,11 @@ RevocationCounts RevocationQueue::counts() const {
   const Core::Counts& counts = *core_->counts;
   return {
       .confirmed = counts.confirmed, .postponed = counts.postponed, .abandoned = counts.abandoned};
+}
+
+grants::RevocationSummary RevocationQueue::waiting() const {
+  const MutexLock lock(core_->counts->mutex);
+  return core_->counts->waiting;
 }
 
 Task<int> RevocationQueue::WorkOff() const { return Core::WorkOff(core_); }

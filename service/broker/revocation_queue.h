@@ -53,6 +53,8 @@ class RevocationQueue {
   Task<int> WorkOff() const;
 
   RevocationCounts counts() const;
+  // What waited in the store, whichever replica kept it, when Run last looked.
+  grants::RevocationSummary waiting() const;
 
   // Works off what is due again and again, without end. The queue may be destroyed meanwhile.
   asio::awaitable<void> Run() const;

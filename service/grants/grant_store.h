@@ -82,6 +82,12 @@ struct ScheduleSummary {
   std::optional<absl::Time> first;  // the earliest entry
 };
 
+// What of revocations waits for a provider's confirmation.
+struct RevocationSummary {
+  std::uint64_t pending = 0;         // claimed ones counted too
+  std::optional<absl::Time> oldest;  // when the one of them was queued that waits longest
+};
+
 // What a look over some grants of a slice found.
 struct LookedOver {
   std::size_t grants = 0;                // how many were looked at
@@ -248,6 +254,9 @@ class GrantStore {
                                                                 absl::Duration visibility) = 0;
   // What is not there is no error.
   virtual StatusTask DropRevocation(std::string id) = 0;
+  // For metrics, every few seconds. One whose lifetime is over may still be counted until somebody
+  // claims.
+  virtual Task<RevocationSummary> SummarizeRevocations() = 0;
 
   // --- the store itself ---
 

@@ -142,6 +142,17 @@ const std::vector<MetricDescription>& Table() {
        "Attempts to revoke tokens at a provider, once the grant had ended: `confirmed`, "
        "`postponed` to be tried again, or `abandoned` after a week or where the provider has no "
        "such endpoint."},
+      {Metric::kRevocationsPending,
+       "tokenbroker_revocations_pending",
+       kGauge,
+       {},
+       "Revocations of the whole fleet that wait in the store for a provider to confirm them, as "
+       "this replica last counted them."},
+      {Metric::kRevocationsOldest,
+       "tokenbroker_revocations_oldest_age_seconds",
+       kGauge,
+       {},
+       "How long the oldest of them has been waiting; 0 where none does."},
 
       {Metric::kSchedulerGrants,
        "tokenbroker_scheduler_grants",

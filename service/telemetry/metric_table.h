@@ -44,6 +44,8 @@ enum class Metric {
   kSpoolAnswers,
   kSpoolOldest,
   kRevocations,
+  kRevocationsPending,
+  kRevocationsOldest,
   // The scheduler.
   kSchedulerGrants,
   kSchedulerOverdue,

@@ -59,8 +59,8 @@ void Tell(telemetry::Metrics& metrics, const broker::TokenCache& cache) {
   });
 }
 
-void Tell(telemetry::Metrics& metrics, const broker::Broker& broker) {
-  metrics.AddSource([&broker](Scrape& scrape) {
+void Tell(telemetry::Metrics& metrics, const broker::Broker& broker, const Clock& clock) {
+  metrics.AddSource([&broker, &clock](Scrape& scrape) {
     scrape.Set(Metric::kRefreshesInFlight, {}, broker.refreshes_in_flight());
     scrape.Set(Metric::kRefreshes, {"OK"}, AsNumber(broker.refreshes_ended(std::nullopt)));
     for (const ReasonDescription& reason : AllReasons()) {
@@ -74,6 +74,11 @@ void Tell(telemetry::Metrics& metrics, const broker::Broker& broker) {
     scrape.Set(Metric::kRevocations, {"confirmed"}, AsNumber(revocations.confirmed));
     scrape.Set(Metric::kRevocations, {"postponed"}, AsNumber(revocations.postponed));
     scrape.Set(Metric::kRevocations, {"abandoned"}, AsNumber(revocations.abandoned));
+    const grants::RevocationSummary waiting = broker.revocations_waiting();
+    const absl::Time now = clock.Now();
+    scrape.Set(Metric::kRevocationsPending, {}, AsNumber(waiting.pending));
+    scrape.Set(Metric::kRevocationsOldest, {},
+               std::max(0.0, absl::ToDoubleSeconds(now - waiting.oldest.value_or(now))));
   });
 }
 

@@ -22,7 +22,7 @@ telemetry::RpcMetrics MakeRpcMetrics();
 void TellProcess(telemetry::Metrics& metrics);
 void Tell(telemetry::Metrics& metrics, const telemetry::RpcMetrics& rpcs);
 void Tell(telemetry::Metrics& metrics, const broker::TokenCache& cache);
-void Tell(telemetry::Metrics& metrics, const broker::Broker& broker);
+void Tell(telemetry::Metrics& metrics, const broker::Broker& broker, const Clock& clock);
 void Tell(telemetry::Metrics& metrics, const broker::Scheduler& scheduler);
 void Tell(telemetry::Metrics& metrics, const rpc::Server& server);
 void Tell(telemetry::Metrics& metrics, const ProviderSet& providers, const Clock& clock);

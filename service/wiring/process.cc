@@ -261,7 +261,7 @@ absl::Status Process::ServeMetrics() {
   TellProcess(*parts.metrics);
   Tell(*parts.metrics, parts.rpc_metrics);
   Tell(*parts.metrics, parts.cache);
-  Tell(*parts.metrics, *parts.broker);
+  Tell(*parts.metrics, *parts.broker, parts.clock);
   Tell(*parts.metrics, *parts.scheduler);
   Tell(*parts.metrics, *parts.server);
   Tell(*parts.metrics, *parts.providers, parts.clock);

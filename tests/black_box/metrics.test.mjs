@@ -212,6 +212,59 @@ describe('metrics of what the broker depends on', () => {
   });
 });
 
+describe('metrics of two replicas', () => {
+  let redis;
+  let world;
+  let other;
+  before(async () => {
+    redis = await Redis.start();
+    world = await HostileWorld.start({
+      size: 2,
+      client: { refresh: { floor: '0s' } },
+      config: { ...redisStore(redis.port), telemetry: { log: { level: 'debug' }, ...METRICS } },
+    });
+    other = await world.addReplica();
+  });
+  after(async () => {
+    await other?.stop();
+    await world?.stop();
+    await redis?.stop();
+  });
+
+  it('tell of refreshes that wait for another replica', async () => {
+    const one = world.newCase();
+    await one.run();
+    const { access_token: held } = await one.token();
+    const waits = async (broker, part, holder) => (await scrape(broker)).value(`tokenbroker_lease_wait_seconds_${part}`, { holder });
+    one.op.next('token', { response: (answer) => ({ ...answer, delayMs: 500 }) });
+    const wish = { grant_id: one.grantId, rejected_access_token: held };
+    const first = one.rpc.GetAccessToken(wish);
+    await eventually(() => one.op.requests('token').some(({ form }) => form.grant_type === 'refresh_token'), 'the refresh leaves');
+    const second = await other.rpc.GetAccessToken(wish);
+    assert.equal(second.access_token, (await first).access_token);
+    assert.equal(await waits(other, 'count', 'another_replica'), 1);
+    assert.ok((await waits(other, 'sum', 'another_replica')) > 0.1);
+    assert.equal(await waits(other, 'count', 'this_replica'), 0);
+    assert.equal(await waits(world.broker, 'count', 'another_replica'), 0, 'who has the lease does not wait');
+  });
+
+  it('tell, each of them, how many revocations wait in the store and for how long', async () => {
+    const waiting = async () => Promise.all([world.broker, other].map(async (broker) => {
+      const { value } = await scrape(broker);
+      return [value('tokenbroker_revocations_pending'), value('tokenbroker_revocations_oldest_age_seconds')];
+    }));
+    assert.deepEqual(await waiting(), [[0, 0], [0, 0]]);
+    const one = world.newCase();
+    await one.run();
+    // Longer than a replica takes to look again.
+    one.op.next('revocation', { instead: { status: 503, headers: { 'retry-after': '8' }, body: '' } });
+    await one.rpc.RevokeGrant({ grant_id: one.grantId });
+    await eventually(async () => (await waiting()).every(([pending, age]) => pending === 1 && age > 0), 'both tell of it', 20000);
+    await eventually(async () => (await waiting()).every(([pending, age]) => pending === 0 && age === 0), 'the provider has confirmed it', 40000);
+    assert.equal(one.op.requests('revocation').length, 3, 'refused, then refresh token and access token');
+  });
+});
+
 describe('metrics of the limits of a provider', () => {
   let world;
   before(async () => {

@@ -77,5 +77,31 @@ TEST_F(RevocationContract, IsClaimedSomeAtATime) {
   EXPECT_EQ(Claim(2).size(), 1u);
 }
 
+TEST_F(RevocationContract, IsCountedUntilItIsDropped) {
+  const auto summary = [this] {
+    auto summarized = Run(other_replica().SummarizeRevocations());
+    EXPECT_OK(summarized);
+    return *summarized;
+  };
+  EXPECT_EQ(summary().pending, 0u);
+  EXPECT_EQ(summary().oldest, std::nullopt);
+  const auto in_milliseconds = [](absl::Time time) { return absl::ToUnixMillis(time); };
+  const std::int64_t first = in_milliseconds(Now());
+  ASSERT_OK(Put("a", absl::Hours(1)));
+  Elapse(absl::Minutes(1));
+  const std::int64_t second = in_milliseconds(Now());
+  ASSERT_OK(Put("b", absl::ZeroDuration()));
+  EXPECT_EQ(Claim(), std::vector<std::string>{"b"});
+  EXPECT_EQ(summary().pending, 2u) << "a claim is no confirmation";
+  EXPECT_EQ(in_milliseconds(summary().oldest.value()), first);
+  ASSERT_OK(Run(store().DropRevocation("a")));
+  EXPECT_EQ(summary().pending, 1u);
+  EXPECT_EQ(in_milliseconds(summary().oldest.value()), second);
+  Elapse(absl::Hours(10));
+  EXPECT_TRUE(Claim().empty());
+  EXPECT_EQ(summary().pending, 0u) << "its time is up";
+  EXPECT_EQ(summary().oldest, std::nullopt);
+}
+
 }  // namespace
 }  // namespace tokenbroker::testing

@@ -130,6 +130,9 @@ class MeasuredGrantStore final : public grants::GrantStore {
   StatusTask DropRevocation(std::string id) override {
     return Timed("drop_revocation", inner_->DropRevocation(std::move(id)));
   }
+  Task<grants::RevocationSummary> SummarizeRevocations() override {
+    return Timed("summarize_revocations", inner_->SummarizeRevocations());
+  }
 
   StatusTask Check() override { return Timed("check", inner_->Check()); }
   void Observe(grants::GrantObserver* observer) override { inner_->Observe(observer); }

@@ -173,6 +173,10 @@ StatusTask MemoryGrantStore::DropRevocation(std::string id) {
   co_return absl::OkStatus();
 }
 
+Task<grants::RevocationSummary> MemoryGrantStore::SummarizeRevocations() {
+  co_return revocations_.Summarize();
+}
+
 StatusTask MemoryGrantStore::Check() { co_return absl::OkStatus(); }
 
 void MemoryGrantStore::Observe(grants::GrantObserver* observer) {

@@ -78,6 +78,7 @@ class MemoryGrantStore final : public grants::GrantStore, public limits::LimitSt
   Task<std::vector<grants::PendingRevocation>> ClaimRevocations(absl::Time now, std::size_t limit,
                                                                 absl::Duration visibility) override;
   StatusTask DropRevocation(std::string id) override;
+  Task<grants::RevocationSummary> SummarizeRevocations() override;
 
   StatusTask Check() override;
   void Observe(grants::GrantObserver* observer) override;

@@ -1,5 +1,6 @@
 #include "storage/memory/memory_revocations.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -33,6 +34,16 @@ std::vector<PendingRevocation> MemoryRevocations::Claim(absl::Time now, std::siz
     claimed.push_back(entry.revocation.Copy());
   }
   return claimed;
+}
+
+grants::RevocationSummary MemoryRevocations::Summarize() {
+  const MutexLock lock(mutex_);
+  grants::RevocationSummary summary{.pending = entries_.size()};
+  for (const auto& [id, entry] : entries_) {
+    summary.oldest =
+        std::min(summary.oldest.value_or(absl::InfiniteFuture()), entry.revocation.queued_at);
+  }
+  return summary;
 }
 
 void MemoryRevocations::Drop(const std::string& id) {

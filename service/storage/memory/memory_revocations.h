@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "grants/grant_store.h"
 #include "grants/pending_revocation.h"
 
 namespace tokenbroker::storage {
@@ -29,6 +30,8 @@ class MemoryRevocations {
                                                absl::Duration visibility)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Drop(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Costs more with their number.
+  grants::RevocationSummary Summarize() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Entry {

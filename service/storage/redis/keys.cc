@@ -74,6 +74,8 @@ std::string RedisKeys::Revocation(std::string_view id) const {
 
 std::string RedisKeys::Revocations() const { return Sharded("revoke", kRevocationShard); }
 
+std::string RedisKeys::RevocationTimes() const { return Sharded("revoke-since", kRevocationShard); }
+
 std::string RedisKeys::IndexKey() const { return prefix_ + ":index-key"; }
 
 std::string RedisKeys::Sharded(std::string_view kind, int shard) const {

@@ -44,6 +44,7 @@ class RedisKeys {
   // `id` may be empty: what the names of all begin with.
   std::string Revocation(std::string_view id) const;
   std::string Revocations() const;
+  std::string RevocationTimes() const;
   std::string IndexKey() const;
 
  private:

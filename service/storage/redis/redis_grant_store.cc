@@ -203,6 +203,10 @@ StatusTask RedisGrantStore::DropRevocation(std::string id) {
   return revocations_.Drop(std::move(id));
 }
 
+Task<grants::RevocationSummary> RedisGrantStore::SummarizeRevocations() {
+  return revocations_.Summarize();
+}
+
 StatusTask RedisGrantStore::Check() {
   std::vector<RedisCall> calls;
   calls.push_back(RedisCall::Keyless({"PING"}));

@@ -104,6 +104,7 @@ class RedisGrantStore final : public grants::GrantStore, public limits::LimitSto
   Task<std::vector<grants::PendingRevocation>> ClaimRevocations(absl::Time now, std::size_t limit,
                                                                 absl::Duration visibility) override;
   StatusTask DropRevocation(std::string id) override;
+  Task<grants::RevocationSummary> SummarizeRevocations() override;
 
   // Errors besides STORE_UNAVAILABLE: RECORD_UNREADABLE where the key ring is not the one that this
   // Redis was filled with.

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "grants/seal.h"
@@ -37,6 +40,13 @@ inline std::string UnixMilliseconds(absl::Time time) {
 
 inline std::string UnixMicroseconds(absl::Time time) {
   return std::to_string(absl::ToUnixMicros(time));
+}
+
+// The other way round, from the score of a sorted set. Errors: INTERNAL, where it is none.
+inline absl::StatusOr<absl::Time> TimeOfScore(const std::string& score) {
+  double milliseconds = 0;
+  if (!absl::SimpleAtod(score, &milliseconds)) return UnexpectedReply();
+  return absl::FromUnixMillis(static_cast<std::int64_t>(milliseconds));
 }
 
 // Which connection works on a shard, so that what is asked of one grant stays in order.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "base/status_macros.h"
 #include "grants/record.h"
 #include "storage/redis/scripts.h"
@@ -27,18 +28,20 @@ StatusTask RedisRevocations::Put(PendingRevocation revocation, absl::Time due,
                                  absl::Duration lifetime) {
   std::vector<RedisCall> calls;
   calls.push_back(RedisCall::Run(scripts::kPutRevocation,
-                                 {parts_.keys.Revocation(revocation.id), parts_.keys.Revocations()},
+                                 {parts_.keys.Revocation(revocation.id), parts_.keys.Revocations(),
+                                  parts_.keys.RevocationTimes()},
                                  {revocation.id,
                                   parts_.ring.Seal(grants::SerializeRevocation(revocation),
                                                    SealedNameOf(revocation.id, parts_.keys)),
-                                  Milliseconds(lifetime), UnixMilliseconds(due)})
+                                  Milliseconds(lifetime), UnixMilliseconds(due),
+                                  UnixMilliseconds(revocation.queued_at)})
                       .Replicated());
   co_return (co_await parts_.calls.Make(AffinityOf(kRevocationShard), std::move(calls))).status();
 }
 
 Task<std::vector<PendingRevocation>> RedisRevocations::Claim(absl::Time now, std::size_t limit,
                                                              absl::Duration visibility) {
-  std::vector<std::string> keys = {parts_.keys.Revocations()};
+  std::vector<std::string> keys = {parts_.keys.Revocations(), parts_.keys.RevocationTimes()};
   std::vector<std::string> arguments = {UnixMilliseconds(now), std::to_string(limit),
                                         UnixMilliseconds(now + visibility),
                                         parts_.keys.Revocation("")};
@@ -56,11 +59,29 @@ Task<std::vector<PendingRevocation>> RedisRevocations::Claim(absl::Time now, std
 }
 
 StatusTask RedisRevocations::Drop(std::string id) {
-  std::vector<std::string> keys = {parts_.keys.Revocation(id), parts_.keys.Revocations()};
+  std::vector<std::string> keys = {parts_.keys.Revocation(id), parts_.keys.Revocations(),
+                                   parts_.keys.RevocationTimes()};
   std::vector<std::string> arguments = {std::move(id)};
   co_return (co_await parts_.calls.Run(AffinityOf(kRevocationShard), scripts::kDropRevocation,
                                        std::move(keys), std::move(arguments)))
       .status();
+}
+
+Task<grants::RevocationSummary> RedisRevocations::Summarize() {
+  std::vector<std::string> keys = {parts_.keys.Revocations(), parts_.keys.RevocationTimes()};
+  std::vector<std::string> arguments = {parts_.keys.Revocation("")};
+  CO_ASSIGN_OR_RETURN(
+      const std::vector<std::string> words,
+      co_await parts_.calls.Run(AffinityOf(kRevocationShard), scripts::kSummarizeRevocations,
+                                std::move(keys), std::move(arguments)));
+  grants::RevocationSummary summary;
+  if (words.size() < 2 || !absl::SimpleAtoi(words[1], &summary.pending)) {
+    co_return UnexpectedReply();
+  }
+  if (words.size() > 2) {
+    CO_ASSIGN_OR_RETURN(summary.oldest, TimeOfScore(words[2]));
+  }
+  co_return summary;
 }
 
 }  // namespace tokenbroker::storage

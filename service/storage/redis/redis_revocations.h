@@ -22,6 +22,7 @@ class RedisRevocations {
   Task<std::vector<grants::PendingRevocation>> Claim(absl::Time now, std::size_t limit,
                                                      absl::Duration visibility);
   StatusTask Drop(std::string id);
+  Task<grants::RevocationSummary> Summarize();
 
  private:
   const RedisParts parts_;

@@ -16,12 +16,6 @@ constexpr int kDueShardsAtOnce = 128;
 // Rounds in one call, enough for every shard once and for those that others were faster at.
 constexpr int kMaxRounds = 2 * kShards / kDueShardsAtOnce;
 
-absl::StatusOr<absl::Time> TimeOfScore(const std::string& score) {
-  double milliseconds = 0;
-  if (!absl::SimpleAtod(score, &milliseconds)) return UnexpectedReply();
-  return absl::FromUnixMillis(static_cast<std::int64_t>(milliseconds));
-}
-
 // Adds that `shard` is to be looked at when its next grant is due, as `score` says it.
 void Postpone(int shard, const std::string& was, const std::string& score, absl::Time now,
               std::vector<std::string>& postponements) {

@@ -136,6 +136,9 @@ class FaultyGrantStore final : public grants::GrantStore {
   StatusTask DropRevocation(std::string id) override {
     return Guard(inner().DropRevocation(std::move(id)));
   }
+  Task<grants::RevocationSummary> SummarizeRevocations() override {
+    return Guard(inner().SummarizeRevocations());
+  }
   StatusTask Check() override { return Guard(inner().Check()); }
   void Observe(grants::GrantObserver* observer) override { inner().Observe(observer); }
 

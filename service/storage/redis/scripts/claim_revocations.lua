@@ -1,6 +1,6 @@
 -- Claims revocations that are due, by moving them ahead in time.
 --
--- KEYS  1 the revocations' schedule
+-- KEYS  1 the revocations' schedule, 2 since when they wait; of one shard
 -- ARGV  1 now in ms, 2 how many at most, 3 until when they are hidden, in ms, 4 what the names of
 --       revocations begin with
 -- Returns {'ok', id, sealed revocation, ...}
@@ -15,6 +15,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT
     result[#result + 1] = sealed
   else
     redis.call('ZREM', KEYS[1], id)
+    redis.call('ZREM', KEYS[2], id)
   end
 end
 return result
