@@ -21,6 +21,19 @@ async function tokenctl(broker, ...args) {
   return { code, stdout: child.stdout, output: child.output };
 }
 
+// The same at a terminal, where `answer` is typed once `question` has been asked.
+async function atTerminal(broker, args, question, answer) {
+  const child = new Child('script', ['--quiet', '--return', '--flush', '--command', [TOKENCTL, ...args].join(' '), '/dev/null'], {
+    env: { ...process.env, TOKEN_BROKER_ADDRESS: broker.address }, stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  if (question) {
+    await child.until(() => question.test(child.output), 'it asks');
+    child.process.stdin.write(`${answer}\n`);
+  }
+  const { code } = await child.exited;
+  return { code, output: child.output };
+}
+
 for (const store of ['memory', 'redis']) {
   describe(`the admin service, grants in ${store}`, () => {
     let redis;
@@ -123,6 +136,39 @@ for (const store of ['memory', 'redis']) {
     });
   });
 }
+
+describe('tokenctl at a terminal', () => {
+  let world;
+  before(async () => { world = await HostileWorld.start({ size: 2, config: OPERATOR }); });
+  after(() => world?.stop());
+
+  it('asks before it ends grants for good', async () => {
+    const one = world.newCase();
+    await one.run();
+    for (const [args, question] of [
+      [['admin', 'revoke', `--client=${one.client}`], /End ALL grants of client case-1 for good\? \[y\/N\] $/],
+      [['admin', 'revoke', `--client=${one.client}`, '--subject=user-1'], /End all grants of user-1 at client case-1 for good\? \[y\/N\] $/],
+      [['revoke', one.grantId], new RegExp(`End grant ${one.grantId} for good\\? \\[y/N\\] $`)],
+    ]) {
+      for (const answer of ['', 'n', 'yes of course']) {
+        const { code, output } = await atTerminal(world.broker, args, question, answer);
+        assert.equal(code, 1, output);
+      }
+    }
+    await one.token();
+  });
+
+  it('shows how far long work is', async () => {
+    const one = world.newCase();
+    for (const each of [one, one.another()]) await each.run();
+    const rewrapped = await atTerminal(world.broker, ['admin', 'rewrap']);
+    assert.match(rewrapped.output, /\r0 sealed anew, 3 already current\x1b\[K\r\x1b\[K0 sealed anew, 3 already current, 0 unreadable/);
+    const revoked = await atTerminal(world.broker, ['admin', 'revoke', `--client=${one.client}`, '--subject=user-1'], /\[y\/N\] $/, 'y');
+    assert.equal(revoked.code, 0, revoked.output);
+    assert.match(revoked.output, /\r2 grants ended\x1b\[K\r\x1b\[K2 grants ended/);
+    await fails(one.token(), RELOGIN);
+  });
+});
 
 describe('the admin service', () => {
   it('is for callers alone whose policy names its RPCs', async () => {
