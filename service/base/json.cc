@@ -70,6 +70,8 @@ absl::StatusOr<Json> ParseJsonObject(std::string_view text, const JsonLimits& li
   if (text.substr(0, 3) == "\xEF\xBB\xBF") {
     return absl::InvalidArgumentError("JSON begins with a byte-order mark");
   }
+  // Where one stands between tokens the library takes it for the end, whatever follows.
+  if (text.find('\0') != text.npos) return absl::InvalidArgumentError("JSON holds a NUL");
   StrictnessCheck check(limits.max_depth);
   if (!Json::sax_parse(text.begin(), text.end(), &check)) {
     return absl::InvalidArgumentError(check.fault());

@@ -93,6 +93,12 @@ bool VerifySignature(const PublicKey& key, Algorithm algorithm, std::string_view
                      std::string_view signature) {
   const ErrorQueueGuard guard;
   if (!FitsType(key, algorithm)) return false;
+  // RFC 8017 sections 8.1.2 and 8.2.2, step 1, which OpenSSL leaves out for PSS: without a leading
+  // zero byte the same number is another signature.
+  if (key.type == KeyType::kRsa &&
+      signature.size() != static_cast<std::size_t>(EVP_PKEY_get_size(key.key.get()))) {
+    return false;
+  }
   std::optional<std::string> der;
   if (key.type == KeyType::kEc) {
     der = ToDer(signature, CoordinateSize(*key.curve));

@@ -1,6 +1,7 @@
 // Tokens signed with a shared secret: the one path that takes HS256, HS384 and HS512.
 #include <string>
 
+#include "base/base64url.h"
 #include "gmock/gmock.h"
 #include "jose/jws.h"
 #include "support/signing_key.h"
@@ -28,6 +29,21 @@ TEST(HmacJws, VerifiesWhatTheSameSecretSigned) {
                 FailsWith(Reason::kSignatureInvalid));
     EXPECT_THAT(VerifyHmacJws(testing::WithBrokenSignature(token), key, kHmac),
                 FailsWith(Reason::kSignatureInvalid));
+  }
+}
+
+// RFC 7518 section 3.2: the whole code, neither cut nor with anything behind it.
+TEST(HmacJws, TakesTheCodeInFullLengthAlone) {
+  ASSERT_OK_AND_ASSIGN(const std::string token,
+                       SignHmacJws(Json::object(), "{}", Algorithm::kHS256, SecretOf(64)));
+  const std::string input = token.substr(0, token.rfind('.') + 1);
+  const std::string code = *Base64UrlDecode(token.substr(input.size()));
+  ASSERT_EQ(code.size(), 32U);
+  for (const std::string& bad : {std::string(), code.substr(0, 1), code.substr(0, 16),
+                                 code.substr(0, 31), code.substr(1), code + '\0', code + code}) {
+    EXPECT_THAT(VerifyHmacJws(input + Base64UrlEncode(bad), SecretOf(64), kHmac),
+                FailsWith(Reason::kSignatureInvalid))
+        << bad.size();
   }
 }
 

@@ -115,6 +115,33 @@ TEST(Jwe, RefusesAnRsaCiphertextWithoutItsLeadingZero) {
   EXPECT_THAT(Decrypt(compact, key), FailsWith(Reason::kDecryptionFailed));
 }
 
+// RFC 7516 section 5.2 step 2 with RFC 4648 section 3.5: a part that has a second spelling would be
+// a second token of the same content.
+TEST(Jwe, RefusesUnusedBitsInEveryPart) {
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const DecryptionKey key = KeyFor(KeyManagement::kRsaOaep256);
+  std::size_t spoiled = 0;
+  for (const ContentEncryption encryption :
+       {ContentEncryption::kA128CbcHs256, ContentEncryption::kA128Gcm}) {
+    // Lengths that leave bits over: all but whole groups of three bytes.
+    for (const std::size_t size : {1U, 2U}) {
+      const std::string compact = EncryptJwe(std::string(size, 'x'), key, encryption);
+      ASSERT_OK_AND_ASSIGN(const auto parts, SplitCompact(compact, kJweParts));
+      for (const std::string_view part : parts) {
+        if (part.size() % 4 == 0) continue;
+        std::string token = compact;
+        char& last =
+            token[static_cast<std::size_t>(part.data() + part.size() - 1 - compact.data())];
+        last = kAlphabet[kAlphabet.find(last) + 1];
+        EXPECT_THAT(Decrypt(token, key), FailsWith(Reason::kJwtMalformed));
+        ++spoiled;
+      }
+    }
+  }
+  EXPECT_GE(spoiled, 8U);
+}
+
 TEST(Jwe, DecryptsTheExamplesOfTheRfcs) {
   const Json data = LoadTestData("rfc_jwe_examples_test_only.json");
   for (const Json& example : data["examples"]) {

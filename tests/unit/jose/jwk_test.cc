@@ -8,6 +8,7 @@
 
 #include "base/base64url.h"
 #include "gmock/gmock.h"
+#include "jose/openssl.h"
 #include "support/signing_key.h"
 #include "support/status_matchers.h"
 #include "unit/jose/test_data.h"
@@ -74,6 +75,25 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"x5t of its own certificate",
             With(CertifiedJwk(), {{"x5t", "4pNenEBLv0JpLIdugWxQkOsZcK0"}})},
         Row{"x5u is not fetched", With(RsaJwk(), {{"x5u", "http://127.0.0.1:1/"}})}));
+
+// RFC 7518 section 6.2.1.2: what is written has the curve's length, whatever number it is; RFC 7638
+// gives another thumbprint otherwise.
+TEST(PublicJwk, WritesLeadingZerosOfCoordinates) {
+  for (const char* name : {"x", "y"}) {
+    Json jwk;
+    PublicKey key;
+    do {
+      key = *Classify(SharePkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")));
+      jwk = PublicJwk(key);
+    } while (Base64UrlDecode(jwk[name].get<std::string>())->front() != '\0');
+    EXPECT_EQ(jwk[name].get<std::string>().size(), 43U);
+    ASSERT_OK_AND_ASSIGN(const PublicKey read, ParsePublicKey(jwk));
+    EXPECT_EQ(EVP_PKEY_eq(read.key.get(), key.key.get()), 1);
+    const Json without = With(
+        jwk, {{name, Base64UrlEncode(Base64UrlDecode(jwk[name].get<std::string>())->substr(1))}});
+    EXPECT_FALSE(ParsePublicKey(without).ok());
+  }
+}
 
 struct RefusedRow {
   const char* name;

@@ -7,6 +7,7 @@
 
 #include "base/base64url.h"
 #include "gmock/gmock.h"
+#include "jose/openssl.h"
 #include "support/signing_key.h"
 
 namespace tokenbroker::jose {
@@ -71,6 +72,22 @@ TEST(Ecdsa, TakesTheTwoNumbersInFullLengthAlone) {
   }
 }
 
+// RFC 7518 section 3.4: the length is the curve's, whatever number it is.
+TEST(Ecdsa, WritesAndReadsLeadingZeros) {
+  const PublicKey key = SigningKey::Shared(Algorithm::kES256, "k").key().key();
+  for (const std::size_t half : {0U, 32U}) {
+    std::string message;
+    std::string signature(64, 'x');
+    while (signature[half] != '\0') {
+      message += 'x';
+      signature = *MakeSignature(key, Algorithm::kES256, message);
+      ASSERT_EQ(signature.size(), 64U);
+    }
+    EXPECT_TRUE(VerifySignature(key, Algorithm::kES256, message, signature));
+    EXPECT_FALSE(VerifySignature(key, Algorithm::kES256, message, signature.erase(half, 1)));
+  }
+}
+
 TEST(Signature, NeedsAKeyOfItsAlgorithm) {
   const PublicKey ec = SigningKey::Shared(Algorithm::kES256, "k").key().key();
   const PublicKey rsa = SigningKey::Shared(Algorithm::kRS256, "k").key().key();
@@ -95,25 +112,64 @@ TEST(Rsa, PaddingsAreNotMixedUp) {
   EXPECT_FALSE(VerifySignature(key, Algorithm::kRS384, kMessage, pkcs1));
 }
 
-// RFC 8032 section 5.1.7: S must be below the group's order; S + L would verify otherwise.
-TEST(EdDsa, RefusesASecondSpellingOfASignature) {
-  const PublicKey key = SigningKey::Shared(Algorithm::kEdDSA, "k").key().key();
-  const std::string good = *MakeSignature(key, Algorithm::kEdDSA, kMessage);
-  ASSERT_TRUE(VerifySignature(key, Algorithm::kEdDSA, kMessage, good));
-  const std::string order =
-      FromHex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
-  std::string malleable = good;
+// RFC 8017 sections 8.1.2 and 8.2.2, step 1: a signature is as long as the modulus, whatever number
+// it is.
+TEST(Rsa, RefusesASignatureWithoutItsLeadingZero) {
+  const PublicKey key = SigningKey::Shared(Algorithm::kRS256, "k").key().key();
+  for (const Algorithm algorithm : {Algorithm::kRS256, Algorithm::kPS256}) {
+    std::string message;
+    std::string signature = "x";
+    while (signature[0] != '\0') {
+      message += 'x';
+      signature = *MakeSignature(key, algorithm, message);
+    }
+    EXPECT_TRUE(VerifySignature(key, algorithm, message, signature));
+    EXPECT_FALSE(VerifySignature(key, algorithm, message, signature.substr(1)));
+    EXPECT_FALSE(VerifySignature(key, algorithm, message, '\0' + signature));
+    EXPECT_FALSE(VerifySignature(key, algorithm, message, signature + '\0'));
+  }
+}
+
+// `little_endian` + `order`, without the last carry.
+std::string Plus(std::string little_endian, std::string_view order) {
   int carry = 0;
-  for (std::size_t i = 0; i < 32; ++i) {
+  for (std::size_t i = 0; i < order.size(); ++i) {
     const int sum =
-        static_cast<unsigned char>(good[32 + i]) + static_cast<unsigned char>(order[i]) + carry;
-    malleable[32 + i] = static_cast<char>(sum & 0xFF);
+        static_cast<unsigned char>(little_endian[i]) + static_cast<unsigned char>(order[i]) + carry;
+    little_endian[i] = static_cast<char>(sum & 0xFF);
     carry = sum >> 8;
   }
-  EXPECT_FALSE(VerifySignature(key, Algorithm::kEdDSA, kMessage, malleable));
-  for (const std::string& bad : {std::string(), good.substr(0, 63), good + '\0',
-                                 std::string(64, '\0'), std::string(64, '\xff')}) {
-    EXPECT_FALSE(VerifySignature(key, Algorithm::kEdDSA, kMessage, bad));
+  return little_endian;
+}
+
+// RFC 8032 sections 5.1.7 and 5.2.7: S must be below the group's order; S + L would verify
+// otherwise.
+TEST(EdDsa, RefusesASecondSpellingOfASignature) {
+  const struct {
+    PublicKey key;
+    const char* order;  // little-endian
+  } kRows[] = {
+      {SigningKey::Shared(Algorithm::kEdDSA, "k").key().key(),
+       "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010"},
+      {*Classify(SharePkey(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED448"))),
+       "f34458ab92c27823558fc58d72c26c219036d6ae49db4ec4e923ca7cfffffffffffffffffffffffffffffffffff"
+       "f"
+       "ffffffffffffffffff3f00"},
+  };
+  for (const auto& [key, order_text] : kRows) {
+    const std::string order = FromHex(order_text);
+    const std::size_t half = order.size();
+    const std::string good = *MakeSignature(key, Algorithm::kEdDSA, kMessage);
+    ASSERT_EQ(good.size(), 2 * half);
+    ASSERT_TRUE(VerifySignature(key, Algorithm::kEdDSA, kMessage, good));
+    const std::string point = good.substr(0, half);
+    for (const std::string& bad :
+         {point + Plus(good.substr(half), order), std::string(), good.substr(0, 2 * half - 1),
+          good.substr(1), good + '\0', '\0' + good, point + std::string(half, '\0'),
+          point + std::string(half, '\xff'), std::string(2 * half, '\0'),
+          std::string(2 * half, '\xff')}) {
+      EXPECT_FALSE(VerifySignature(key, Algorithm::kEdDSA, kMessage, bad));
+    }
   }
 }
 
