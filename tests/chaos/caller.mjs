@@ -6,8 +6,9 @@ import { randomOf } from './random.mjs';
 
 const PATIENCE_MS = 20_000; // for one token, from all the replicas
 const DEADLINE_MS = 3_000; // for one question to one replica
+const SLOW_MS = 5_000; // such a wait is written down
 
-const summary = { asked: 0, served: 0, failed: 0, ended: 0, attempts: {}, expired: [], worstWaitMs: 0, streamed: 0, streamEnds: {} };
+const summary = { asked: 0, served: 0, failed: 0, ended: 0, attempts: {}, expired: [], worstWaitMs: 0, slow: [], streamed: 0, streamEnds: {} };
 const count = (table, name) => { table[name] = (table[name] ?? 0) + 1; };
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 let stopping = false;
@@ -25,6 +26,7 @@ function check(answer, sentAt, how) {
 
 async function ask(grantId, replicas, first) {
   const began = Date.now();
+  const answers = []; // what did not help, and when
   summary.asked += 1;
   for (let i = 0; ; ++i) {
     const sentAt = Date.now();
@@ -40,6 +42,7 @@ async function ask(grantId, replicas, first) {
         break;
       }
       count(summary.attempts, what);
+      answers.push({ afterMs: Date.now() - began, replica: (first + i) % replicas.length, what, facts: error.facts });
       if (Date.now() - began > PATIENCE_MS || stopping) {
         if (!stopping) {
           summary.failed += 1;
@@ -50,7 +53,9 @@ async function ask(grantId, replicas, first) {
       await pause(Math.min(50 * 2 ** Math.floor(i / replicas.length), 1000));
     }
   }
-  summary.worstWaitMs = Math.max(summary.worstWaitMs, Date.now() - began);
+  const ms = Date.now() - began;
+  summary.worstWaitMs = Math.max(summary.worstWaitMs, ms);
+  if (ms > SLOW_MS) summary.slow.push({ grantId, began, ms, answers });
 }
 
 async function callEndlessly({ grants, addresses, pauseMs }, random, replicas) {

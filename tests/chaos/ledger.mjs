@@ -10,9 +10,9 @@
 
 const GAP_MS = 10_000; // a store that is away may hold up a commit for so long
 
-// `families` is the provider's report; `grants` the broker's last word: Map of subject to {state, number}, where state
-// is 'alive', 'ended' or what went wrong; `killed` the processes [{pid, at}], and `senders` which of them each event came from:
-// Map of event.via to pid.
+// `families` is the provider's report, where `number` is that of a moment before the last word; `grants` the broker's
+// last word: Map of subject to {state, number}, where state is 'alive', 'ended' or what went wrong; `killed` the processes
+// [{pid, at}], and `senders` which of them each event came from: Map of event.via to pid.
 export function reckon({ families, grants, killed, senders }) {
   const found = { refreshes: 0, lost: [], reused: [], ended: [] };
   // Before or after: what has left a process is answered though the process is gone.
@@ -37,7 +37,7 @@ export function reckon({ families, grants, killed, senders }) {
       if (!excuse) found.reused.push({ index, subject: family.subject, number: event.number, afterMs: event.at - first.at, events: family.events.slice(-6) });
     }
     if (grant.state === 'alive') {
-      if (family.dead || grant.number !== family.number) found.lost.push({ index, why: 'what it gives is not the newest', grant, family: short(family) });
+      if (family.dead || grant.number < family.number) found.lost.push({ index, why: family.dead ? 'what it gives is of a dead family' : 'what it gives is not the newest', grant, family: short(family) });
     } else if (grant.state === 'ended') {
       found.ended.push(index);
       if (!excused) found.lost.push({ index, why: 'ended without a reason', grant, family: short(family) });

@@ -21,6 +21,7 @@ const CASES = [
   ['the answer had been committed, and its token sent', { events: [ok(0, 0, false), ok(1, 100), again(0, 200)], number: 2, dead: true, grant: ended }, { reused: 1, lost: 1 }],
   ['dead, and says that it is alive', { events: [ok(0, 0)], number: 1, dead: true, grant: alive(1) }, { lost: 1 }],
   ['an older token than the newest', { events: [ok(0, 0), ok(1, 1)], number: 2, grant: alive(1) }, { lost: 1 }],
+  ['refreshed once more after the provider was asked', { events: [ok(0, 0), ok(1, 1)], number: 1, grant: alive(2) }, {}],
   ['alive, and says that it has ended', { events: [ok(0, 0)], number: 1, grant: ended }, { lost: 1, ended: 1 }],
   ['gives nothing and says nothing', { events: [ok(0, 0)], number: 1, grant: { state: 'gives nothing' } }, { lost: 1 }],
 ];

@@ -80,18 +80,19 @@ await Promise.all(Array.from({ length: 32 }, async () => {
 say('every grant has had its last word');
 await pause(200);
 
-// Between the last word and the report a grant may be refreshed again: the newest of both counts.
-let families = await provider.report();
-for (let round = 0; round < 10; ++round) {
-  const behind = families.filter(({ subject, dead, number }) => words.get(subject)?.state === 'alive' && !dead && words.get(subject).number < number);
+// Refreshes go on, so there is no moment in which all have stopped. What the provider had made by now, or newer,
+// must be what is given when it is asked for from now on; what is on its way to the store gets its time.
+const made = new Map((await provider.report()).map(({ subject, number }) => [subject, number]));
+for (let round = 0; round < 20; ++round) {
+  const behind = [...words].filter(([subject, { state, number: given }]) => state === 'alive' && given < made.get(subject));
   if (behind.length === 0) break;
-  await pause(500); // for what is on its way to the store
-  for (const { subject } of behind) {
+  if (round > 0) await pause(500);
+  for (const [subject, word] of behind) {
     const answer = await fleet.brokers[0].rpc.GetAccessToken({ grant_id: grants.get(subject) }).catch((error) => error);
-    words.get(subject).number = Number(answer.access_token?.split('.')[2] ?? words.get(subject).number);
+    word.number = Number(answer.access_token?.split('.')[2] ?? word.number);
   }
-  families = await provider.report();
 }
+const families = (await provider.report()).map((family) => ({ ...family, number: made.get(family.subject) }));
 const found = reckon({ families, grants: words, killed: faults.killed, senders: fleet.senders });
 
 const sum = (name) => summaries.reduce((total, summary) => total + summary[name], 0);
@@ -101,13 +102,15 @@ const merged = (name) => {
   return all;
 };
 const expired = summaries.flatMap((summary) => summary.expired);
+const slow = summaries.flatMap((summary) => summary.slow).sort((a, b) => b.ms - a.ms);
 const keep = process.env.KEEP || found.lost.length || found.reused.length || expired.length;
 if (keep) {
   const folder = mkdtempSync(join(tmpdir(), 'token-broker-chaos-'));
   mkdirSync(folder, { recursive: true });
   fleet.brokers.forEach((broker, i) => writeFileSync(join(folder, `broker-${i}.log`), broker.output));
-  writeFileSync(join(folder, 'found.json'), JSON.stringify({ ...found, expired, faults: faults.log, killed: faults.killed, senders: [...fleet.senders], families, words: [...words] }, null, 1));
-  say(`the ledger and the brokers' output are in ${folder}`);
+  for (const [name, text] of topology.logs) writeFileSync(join(folder, `${name}.log`), text);
+  writeFileSync(join(folder, 'found.json'), JSON.stringify({ ...found, expired, slow, faults: faults.log, killed: faults.killed, senders: [...fleet.senders], families, words: [...words] }, null, 1));
+  say(`the ledger and what brokers and Redis have logged are in ${folder}`);
 }
 for (const [what, list] of [['lost', found.lost], ['reused', found.reused], ['expired', expired]]) {
   for (const one of list.slice(0, 5)) say(`${what}: ${JSON.stringify(one)}`);

@@ -2,7 +2,7 @@
 // ports, own folders, written to disk at every change, since a broker counts on what Redis has confirmed.
 //
 // A topology has: store(replica), the broker's `store` section; faults(), the names of what can be done to it, each an
-// async method of `faults`; stop().
+// async method of `faults`; logs, what its servers have logged, [[name, text]]; stop().
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,9 @@ import { RedisProxy } from '../black_box/harness/redis_proxy.mjs';
 
 // With 1 a primary whose replicas are gone refuses changes: docs/operations.md, Redis.
 const MIN_REPLICAS = ['--min-replicas-to-write', process.env.MIN_REPLICAS ?? '1'];
+
+// Left out: every replica that could be promoted.
+const REPLICATION = process.env.WAIT_REPLICAS ? { replication: { wait_replicas: Number(process.env.WAIT_REPLICAS) } } : {};
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 const cli = (port, ...words) => execFileSync('redis-cli', ['-p', String(port), ...words], { encoding: 'utf8' }).trim();
@@ -27,14 +30,18 @@ class Server {
   }
 
   async run() {
+    this.log = this.output;
     this.child = new Child('redis-server', [
       '--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'yes', '--appendfsync', 'always',
-      '--dir', this.folder, '--daemonize', 'no', ...this.extra,
+      '--repl-diskless-sync-delay', '0', '--dir', this.folder, '--daemonize', 'no', ...this.extra,
     ]);
     await this.child.until(() => accepts(this.port), 'redis-server accepts connections');
   }
 
   kill() { return this.child.stop('SIGKILL'); }
+
+  // What it has logged, over all its lives.
+  get output() { return (this.log ?? '') + (this.child?.output ?? ''); }
 }
 
 // One Redis, with a proxy for each replica of the broker in front of it.
@@ -45,6 +52,8 @@ class Standalone {
     topology.proxies = await Promise.all(Array.from({ length: replicas }, () => RedisProxy.start(topology.redis.port)));
     return topology;
   }
+
+  get logs() { return [['redis', this.redis.output]]; }
 
   store(replica) { return { redis: { address: `127.0.0.1:${this.proxies[replica].port}` } }; }
 
@@ -101,8 +110,12 @@ class Sentinel {
     return { port, child };
   }
 
+  get logs() {
+    return [...this.servers.map(({ port, output }) => [`redis-${port}`, output]), ...this.sentinels.map(({ port, child }) => [`sentinel-${port}`, child.output])];
+  }
+
   store() {
-    return { redis: { sentinel: { master_name: 'chaos', addresses: this.sentinels.map(({ port }) => `127.0.0.1:${port}`) } } };
+    return { redis: { sentinel: { master_name: 'chaos', addresses: this.sentinels.map(({ port }) => `127.0.0.1:${port}`) }, ...REPLICATION } };
   }
 
   #primaryPort() {
@@ -160,8 +173,10 @@ class Cluster {
     return topology;
   }
 
+  get logs() { return this.servers.map(({ port, output }) => [`redis-${port}`, output]); }
+
   store() {
-    return { redis: { cluster: { addresses: this.servers.map(({ port }) => `127.0.0.1:${port}`) } } };
+    return { redis: { cluster: { addresses: this.servers.map(({ port }) => `127.0.0.1:${port}`) }, ...REPLICATION } };
   }
 
   #primaries() {
