@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/file.h"
@@ -62,7 +63,8 @@ void CompleteDerived(v1::Config& config) {
   }
   if (config.store().has_redis()) {
     v1::RedisStore& redis = *config.mutable_store()->mutable_redis();
-    redis.mutable_replication()->set_wait_replicas(EffectiveWaitReplicas(redis));
+    const std::optional<std::uint32_t> replicas = EffectiveWaitReplicas(redis);
+    if (replicas) redis.mutable_replication()->set_wait_replicas(*replicas);
   }
 }
 

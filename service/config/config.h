@@ -40,8 +40,8 @@ struct LoadedConfig {
 // Checks the YAML `text` and completes it. `name` is what faults call the file. No I/O.
 //
 // Completed are the defaults that config.proto states, and besides: `default_response_type`,
-// `default_scopes`, `server.tls.client_certificates`, `store.redis.replication.wait_replicas`, and
-// the order of words in response types.
+// `default_scopes`, `server.tls.client_certificates`, `store.redis.replication.wait_replicas` with
+// `address`, and the order of words in response types.
 //
 // Errors: INVALID_ARGUMENT, one line for each fault. No fault quotes a secret.
 // Never throws; bounded in time and memory for texts up to 1 MiB, and larger ones are refused.

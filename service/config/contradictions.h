@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "config/faults.h"
@@ -31,7 +32,8 @@ bool IsLocal(const std::string& listen);
 // What the server asks of callers, where the file does not say.
 v1::ClientCertificates EffectiveClientCertificates(const v1::ServerTls& tls);
 
-// How many replicas must have a change, where the file does not say.
-std::uint32_t EffectiveWaitReplicas(const v1::RedisStore& redis);
+// How many replicas must have a change, where the file does not say. Nothing: all that could be
+// promoted.
+std::optional<std::uint32_t> EffectiveWaitReplicas(const v1::RedisStore& redis);
 
 }  // namespace tokenbroker::config

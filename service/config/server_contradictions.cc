@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -128,9 +129,10 @@ v1::ClientCertificates EffectiveClientCertificates(const v1::ServerTls& tls) {
                                       : v1::CLIENT_CERTIFICATES_REQUIRED;
 }
 
-std::uint32_t EffectiveWaitReplicas(const v1::RedisStore& redis) {
+std::optional<std::uint32_t> EffectiveWaitReplicas(const v1::RedisStore& redis) {
   if (redis.replication().has_wait_replicas()) return redis.replication().wait_replicas();
-  return redis.has_sentinel() || redis.has_cluster() ? 1 : 0;
+  if (redis.has_sentinel() || redis.has_cluster()) return std::nullopt;
+  return 0;
 }
 
 void CheckServer(const v1::Config& config, Faults& faults) {

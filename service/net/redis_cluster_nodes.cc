@@ -102,9 +102,24 @@ std::shared_ptr<RedisPool> RedisClusterNodes::PoolOf(const RedisNode& node) {
   if (pool == nullptr) {
     RedisPoolOptions options = pool_options_;
     options.redis = OptionsOf(node);
+    options.replication.promotable = [weak = weak_from_this(), node]() -> std::optional<int> {
+      const auto self = weak.lock();
+      return self == nullptr ? std::nullopt : self->PromotableOf(node);
+    };
     pool = std::make_shared<RedisPool>(runtime_, clock_, options);
   }
   return pool;
+}
+
+std::optional<int> RedisClusterNodes::PromotableOf(const RedisNode& node) {
+  MapPtr map;
+  {
+    const MutexLock lock(mutex_);
+    map = map_;
+  }
+  const std::optional<int> replicas = map == nullptr ? std::nullopt : map->ReplicasOf(node);
+  if (!replicas) return std::nullopt;
+  return std::max(*replicas, 1);
 }
 
 const RedisNode* RedisClusterNodes::AnyOf(const RedisSlotMap& map) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ class RedisClusterNodes : public std::enable_shared_from_this<RedisClusterNodes>
   std::shared_ptr<RedisPool> PoolOf(const RedisNode& node) ABSL_LOCKS_EXCLUDED(mutex_);
   // A primary of `map` that can be asked right now, if any can; null where there is none at all.
   const RedisNode* AnyOf(const RedisSlotMap& map);
+  // RedisReplication::promotable of `node`.
+  std::optional<int> PromotableOf(const RedisNode& node) ABSL_LOCKS_EXCLUDED(mutex_);
   // How a server is reached.
   std::shared_ptr<const RedisOptions> OptionsOf(const RedisNode& node) const;
 

@@ -9,7 +9,7 @@ RedisPool::RedisPool(Runtime& runtime, const Clock& clock, const RedisPoolOption
   for (std::size_t i = 0; i < std::max<std::size_t>(options.connections, 1); ++i) {
     connections_.push_back(std::make_unique<RedisConnection>(runtime, clock, options.redis));
   }
-  if (options.replication.wait_replicas > 0) {
+  if (Waits(options.replication)) {
     replicated_ =
         std::make_shared<RedisReplicatedWrites>(runtime, clock, options.redis, options.replication);
   }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "net/delivery.h"
+#include "net/redis_replication_info.h"
 
 namespace tokenbroker {
 namespace {
@@ -14,6 +15,9 @@ absl::Status GoneMeanwhile() {
   return WithDelivery(Error(Reason::kShuttingDown), Delivery::kUnknown, "shutdown");
 }
 
+// For a wait that takes its whole time, since how many to wait for will be known at its end.
+constexpr int kMoreThanThereAre = 1000;
+
 // Nothing was written, so there is nothing to wait for.
 bool IsRefused(const std::vector<RedisReply>& replies) {
   return std::ranges::all_of(replies,
@@ -21,6 +25,11 @@ bool IsRefused(const std::vector<RedisReply>& replies) {
 }
 
 }  // namespace
+
+bool Waits(const RedisReplication& replication) {
+  return replication.wait_replicas ? *replication.wait_replicas > 0
+                                   : replication.promotable != nullptr;
+}
 
 RedisReplicatedWrites::RedisReplicatedWrites(Runtime& runtime, const Clock& clock,
                                              std::shared_ptr<const RedisOptions> options,
@@ -59,27 +68,49 @@ void RedisReplicatedWrites::WaitFor(Answered answered) {
   StartWait();
 }
 
+std::optional<int> RedisReplicatedWrites::Required() const {
+  return replication_.wait_replicas ? replication_.wait_replicas : replication_.promotable();
+}
+
 void RedisReplicatedWrites::StartWait() {
+  const std::optional<int> required = Required();
+  int wanted = required.value_or(kMoreThanThereAre);
   {
     const MutexLock lock(mutex_);
     current_ = std::exchange(next_, {});
+    wanted = std::max(wanted, confirming_);
   }
-  std::vector<RedisCommand> wait = {
-      {"WAIT", std::to_string(replication_.wait_replicas),
+  std::vector<RedisCommand> commands = {
+      {"WAIT", std::to_string(wanted),
        std::to_string(absl::ToInt64Milliseconds(replication_.wait_timeout))}};
-  connection_.Start(std::move(wait),
-                    [weak = weak_from_this()](absl::StatusOr<std::vector<RedisReply>> result) {
-                      if (const auto self = weak.lock()) self->EndWait(std::move(result));
-                    },
-                    {});
+  if (!replication_.wait_replicas) commands.push_back({"INFO", "replication"});
+  connection_.Start(
+      std::move(commands),
+      [weak = weak_from_this(), required](absl::StatusOr<std::vector<RedisReply>> result) {
+        if (const auto self = weak.lock()) self->EndWait(required, std::move(result));
+      },
+      {});
 }
 
-bool RedisReplicatedWrites::IsEnough(const RedisReply& waited) const {
-  const std::int64_t* const replicas = waited.Integer();
-  return replicas != nullptr && *replicas >= replication_.wait_replicas;
+bool RedisReplicatedWrites::IsEnough(std::optional<int> required,
+                                     const std::vector<RedisReply>& replies) {
+  const std::int64_t* const have = replies[0].Integer();
+  if (have == nullptr) return false;
+  if (replication_.wait_replicas) return *have >= *replication_.wait_replicas;
+  // A user who may not read it goes by the others' view alone.
+  const std::string* const text = replies[1].String();
+  const int confirming = text == nullptr ? 0 : ConfirmingReplicas(*text);
+  {
+    const MutexLock lock(mutex_);
+    confirming_ = confirming;
+  }
+  const std::optional<int> now = Required();
+  return now && *have >= std::max({*now, required.value_or(0), confirming});
 }
 
-void RedisReplicatedWrites::EndWait(absl::StatusOr<std::vector<RedisReply>> result) {
+void RedisReplicatedWrites::EndWait(std::optional<int> required,
+                                    absl::StatusOr<std::vector<RedisReply>> result) {
+  const bool too_few = result.ok() && !IsEnough(required, *result);
   std::vector<Answered> ended;
   bool more = false;
   {
@@ -89,7 +120,6 @@ void RedisReplicatedWrites::EndWait(absl::StatusOr<std::vector<RedisReply>> resu
   }
   if (more) StartWait();
   const std::uint64_t session = connection_.sessions();
-  const bool too_few = result.ok() && !IsEnough(result->front());
   if (too_few && replication_.on_too_few) replication_.on_too_few();
   for (Answered& answered : ended) {
     if (!result.ok() || answered.session != session) {

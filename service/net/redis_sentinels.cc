@@ -76,6 +76,7 @@ Task<RedisSentinels::Answer> RedisSentinels::Ask(std::size_t sentinel) const {
   answer.host = *(*address)[0].String();
   answer.port = *(*address)[1].String();
   answer.epoch = NumberIn(replies[1], "config-epoch");
+  answer.replicas = NumberIn(replies[1], "num-slaves");
   co_return answer;
 }
 
@@ -84,13 +85,19 @@ absl::StatusOr<StreamEndpoint> RedisSentinels::Follow(Answer answer, std::size_t
   if (answer.host.empty() || !absl::SimpleAtoi(answer.port, &port) || port == 0 || port > 65535) {
     return NoAnswer();
   }
+  std::function<void()> moved;
   {
     const MutexLock lock(mutex_);
+    const bool same = host_.empty() || (host_ == answer.host && port_ == answer.port);
+    if (!same) moved = moved_;
     first_ = sentinel;
     epoch_ = answer.epoch;
     host_ = answer.host;
     port_ = answer.port;
+    replicas_ = answer.replicas;
   }
+  // Before the news of it has come: other connections must not stay behind.
+  if (moved) moved();
   return TcpEndpoint{.host = std::move(answer.host),
                      .port = static_cast<std::uint16_t>(port),
                      .tls = options_.primary_tls,
@@ -100,6 +107,18 @@ absl::StatusOr<StreamEndpoint> RedisSentinels::Follow(Answer answer, std::size_t
 bool RedisSentinels::IsOutdated(const Answer& answer) {
   const MutexLock lock(mutex_);
   return answer.epoch < epoch_;
+}
+
+bool RedisSentinels::IsCurrent(const StreamEndpoint& endpoint) {
+  const auto* tcp = std::get_if<TcpEndpoint>(&endpoint);
+  const MutexLock lock(mutex_);
+  return tcp != nullptr && tcp->host == host_ && std::to_string(tcp->port) == port_;
+}
+
+std::optional<RedisSentinels::Primary> RedisSentinels::Followed() {
+  const MutexLock lock(mutex_);
+  if (host_.empty()) return std::nullopt;
+  return Primary{.host = host_, .port = port_, .replicas = static_cast<int>(replicas_)};
 }
 
 std::size_t RedisSentinels::First() {

@@ -40,9 +40,19 @@ class RedisSentinels final : public RedisLocator,
   // Errors: STORE_UNAVAILABLE with NOT_SENT, and cause `sentinel` where none answers or none knows
   // the name.
   Task<StreamEndpoint> Locate() override;
+  bool IsCurrent(const StreamEndpoint& endpoint) override ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The primary that Locate() last said; nothing before the first time.
+  struct Primary {
+    std::string host;
+    std::string port;
+    int replicas = 0;  // all that the Sentinel knew of, those included that were down or gone
+  };
+  std::optional<Primary> Followed() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Starts to listen to all Sentinels for `+switch-master`: `moved` is called, on one of the
-  // runtime's threads, when the primary is another than Locate() last said. Once.
+  // runtime's threads, when the primary is another than Locate() last said, or when Locate() says
+  // another than before. Once.
   void Watch(std::function<void()> moved);
   // After this `moved` is not called any more.
   void StopWatching();
@@ -52,6 +62,7 @@ class RedisSentinels final : public RedisLocator,
     std::string host;
     std::string port;
     std::uint64_t epoch = 0;
+    std::uint64_t replicas = 0;
   };
 
   RedisSentinels(Runtime& runtime, RedisSentinelOptions options)
@@ -78,6 +89,7 @@ class RedisSentinels final : public RedisLocator,
   std::uint64_t epoch_ ABSL_GUARDED_BY(mutex_) = 0;  // the latest heard of
   std::string host_ ABSL_GUARDED_BY(mutex_);         // what Locate() last said; empty: nothing
   std::string port_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t replicas_ ABSL_GUARDED_BY(mutex_) = 0;  // that it had then
   std::function<void()> moved_ ABSL_GUARDED_BY(mutex_);
 
   std::vector<std::unique_ptr<RedisSubscriber>> subscribers_;  // constant after Watch()

@@ -75,10 +75,15 @@ Task<std::shared_ptr<RedisSession>> RedisSession::Open(
   if (options->locator != nullptr) {
     CO_ASSIGN_OR_RETURN(endpoint, co_await options->locator->Locate());
   }
+  StreamEndpoint located = endpoint;
   CO_ASSIGN_OR_RETURN(std::shared_ptr<Stream> stream,
                       co_await ConnectStream(std::move(endpoint), options->connect_timeout));
   auto session = std::make_shared<RedisSession>(std::move(stream), options->max_reply_bytes);
   absl::Status status = co_await SignIn(session, options);
+  // A primary that slept through a failover calls itself one for a while.
+  if (status.ok() && options->locator != nullptr && !options->locator->IsCurrent(located)) {
+    status = NotLetIn("not_primary");
+  }
   if (!status.ok()) {
     // Nothing that a caller asked for has been sent.
     const std::string cause = MetadataOf(status)["cause"];

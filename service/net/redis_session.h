@@ -30,6 +30,9 @@ class RedisLocator {
   virtual ~RedisLocator() = default;
   // Must run on a strand. Errors: STORE_UNAVAILABLE with NOT_SENT and a cause.
   virtual Task<StreamEndpoint> Locate() = 0;
+  // Whether `endpoint` is still what Locate() would say, as far as is known. It may have changed
+  // while a connection there was being made.
+  virtual bool IsCurrent(const StreamEndpoint& endpoint) = 0;
 };
 
 struct RedisOptions {

@@ -1,5 +1,6 @@
 #include "net/redis_single.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -9,8 +10,28 @@ namespace tokenbroker {
 namespace {
 
 std::shared_ptr<RedisSentinels> SentinelsOf(Runtime& runtime,
-                                            std::optional<RedisSentinelOptions> options) {
-  return options ? RedisSentinels::Create(runtime, *std::move(options)) : nullptr;
+                                            const std::optional<RedisSentinelOptions>& options) {
+  return options ? RedisSentinels::Create(runtime, *options) : nullptr;
+}
+
+std::shared_ptr<RedisReplicaCensus> CensusOf(Runtime& runtime, const Clock& clock,
+                                             const RedisReplication& replication,
+                                             const std::optional<RedisSentinelOptions>& options) {
+  if (!options || replication.wait_replicas) return nullptr;
+  return RedisReplicaCensus::Start(runtime, clock, options->master_name, options->sentinels);
+}
+
+// RedisReplication::promotable. All replicas that a Sentinel knew of, where too few have said what
+// became of them.
+std::function<std::optional<int>()> PromotableOf(std::shared_ptr<RedisSentinels> sentinels,
+                                                 std::shared_ptr<RedisReplicaCensus> census) {
+  if (census == nullptr) return {};
+  return [sentinels = std::move(sentinels), census = std::move(census)]() -> std::optional<int> {
+    const std::optional<RedisSentinels::Primary> primary = sentinels->Followed();
+    if (!primary) return std::nullopt;
+    const std::optional<int> counted = census->Promotable(primary->host, primary->port);
+    return std::max(counted.value_or(primary->replicas), 1);
+  };
 }
 
 std::shared_ptr<const RedisOptions> Located(std::shared_ptr<const RedisOptions> options,
@@ -54,12 +75,14 @@ class SingleRedis::Following final : public RedisListening {
 };
 
 SingleRedis::SingleRedis(Runtime& runtime, const Clock& clock, RedisPoolOptions options,
-                         std::optional<RedisSentinelOptions> sentinels)
+                         const std::optional<RedisSentinelOptions>& sentinels)
     : runtime_(runtime),
-      sentinels_(SentinelsOf(runtime, std::move(sentinels))),
+      sentinels_(SentinelsOf(runtime, sentinels)),
+      census_(CensusOf(runtime, clock, options.replication, sentinels)),
       options_(Located(options.redis, sentinels_)),
       pool_([&] {
         options.redis = options_;
+        options.replication.promotable = PromotableOf(sentinels_, census_);
         return std::make_shared<RedisPool>(runtime, clock, options);
       }()),
       listeners_(std::make_shared<Listeners>()) {
@@ -72,6 +95,7 @@ SingleRedis::SingleRedis(Runtime& runtime, const Clock& clock, RedisPoolOptions 
 
 SingleRedis::~SingleRedis() {
   if (sentinels_ != nullptr) sentinels_->StopWatching();
+  if (census_ != nullptr) census_->Close();
 }
 
 asio::awaitable<std::vector<RedisResult>> SingleRedis::Send(std::size_t affinity,

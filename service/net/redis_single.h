@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "net/redis_pool.h"
+#include "net/redis_replica_census.h"
 #include "net/redis_sentinels.h"
 #include "net/redis_servers.h"
 #include "net/runtime.h"
@@ -19,7 +20,7 @@ class SingleRedis final : public RedisServers {
   // Starts to connect. Borrows `runtime` and `clock`. With `sentinels`, theirs is the address, and
   // every connection follows them.
   SingleRedis(Runtime& runtime, const Clock& clock, RedisPoolOptions options,
-              std::optional<RedisSentinelOptions> sentinels);
+              const std::optional<RedisSentinelOptions>& sentinels);
   ~SingleRedis() override;
 
   asio::awaitable<std::vector<RedisResult>> Send(std::size_t affinity,
@@ -33,7 +34,8 @@ class SingleRedis final : public RedisServers {
   struct Listeners;
 
   Runtime& runtime_;
-  const std::shared_ptr<RedisSentinels> sentinels_;  // null without
+  const std::shared_ptr<RedisSentinels> sentinels_;   // null without
+  const std::shared_ptr<RedisReplicaCensus> census_;  // null where nobody needs it
   const std::shared_ptr<const RedisOptions> options_;
   const std::shared_ptr<RedisPool> pool_;
   const std::shared_ptr<Listeners> listeners_;

@@ -14,6 +14,7 @@ struct Range {
   std::size_t first = 0;
   std::size_t last = 0;
   RedisNode primary;
+  int replicas = 0;
 };
 
 // [first, last, [host, port, id, ...], replica, ...]
@@ -34,6 +35,7 @@ std::optional<Range> ReadRange(const RedisReply& reply, std::string_view asked_h
   const bool unknown = host == nullptr || host->empty() || *host == "?";
   range.primary.host = unknown ? std::string(asked_host) : *host;
   range.primary.port = static_cast<std::uint16_t>(*port);
+  range.replicas = static_cast<int>(parts->size() - 3);
   return range;
 }
 
@@ -49,6 +51,12 @@ bool RedisSlotMap::IsComplete() const {
   return !owners.empty() && std::find(owners.begin(), owners.end(), kNobody) == owners.end();
 }
 
+std::optional<int> RedisSlotMap::ReplicasOf(const RedisNode& primary) const {
+  const auto found = std::lower_bound(primaries.begin(), primaries.end(), primary);
+  if (found == primaries.end() || *found != primary) return std::nullopt;
+  return replicas[static_cast<std::size_t>(found - primaries.begin())];
+}
+
 std::optional<RedisSlotMap> ReadSlotMap(const RedisReply& reply, std::string_view asked_host) {
   if (reply.Array() == nullptr) return std::nullopt;
   std::vector<Range> ranges;
@@ -61,10 +69,13 @@ std::optional<RedisSlotMap> ReadSlotMap(const RedisReply& reply, std::string_vie
   }
   std::sort(map.primaries.begin(), map.primaries.end());
   map.primaries.erase(std::unique(map.primaries.begin(), map.primaries.end()), map.primaries.end());
+  map.replicas.assign(map.primaries.size(), 0);
   map.owners.assign(kRedisSlots, RedisSlotMap::kNobody);
   for (const Range& range : ranges) {
     const auto owner = std::lower_bound(map.primaries.begin(), map.primaries.end(), range.primary) -
                        map.primaries.begin();
+    int& replicas = map.replicas[static_cast<std::size_t>(owner)];
+    replicas = std::max(replicas, range.replicas);
     for (std::size_t slot = range.first; slot <= range.last; ++slot) {
       map.owners[slot] = static_cast<std::uint16_t>(owner);
     }

@@ -25,11 +25,14 @@ struct RedisSlotMap {
   static constexpr std::uint16_t kNobody = 0xffff;
 
   std::vector<RedisNode> primaries;   // each once, in order
+  std::vector<int> replicas;          // of each: those that follow it and have not failed
   std::vector<std::uint16_t> owners;  // by slot: the index of its primary, or kNobody
 
   // Null where nobody has the slot.
   const RedisNode* OwnerOf(int slot) const;
   bool IsComplete() const;  // every slot has an owner
+  // `replicas` of that primary; nothing where it is none.
+  std::optional<int> ReplicasOf(const RedisNode& primary) const;
 
   friend bool operator==(const RedisSlotMap&, const RedisSlotMap&) = default;
 };

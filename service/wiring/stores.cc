@@ -122,8 +122,8 @@ std::function<void()> WarningOf(const telemetry::Log& log) {
     }
     log.Write(telemetry::Level::kWarning, "redis replicas are late",
               {{"because",
-                "fewer of them than store.redis.replication.wait_replicas have a change after "
-                "wait_timeout: it counts as not made until they do"}});
+                "fewer of them than store.redis.replication.wait_replicas wants have a change "
+                "after wait_timeout: it counts as not made until they do"}});
   };
 }
 
@@ -163,9 +163,12 @@ storage::RedisStoreOptions RedisOptionsOf(const config::LoadedConfig& loaded,
   storage::RedisStoreOptions store{
       .redis = options, .connections = redis.connections(), .key_prefix = redis.key_prefix()};
   const config::v1::RedisReplication& replication = redis.replication();
-  store.replication = {.wait_replicas = static_cast<int>(replication.wait_replicas()),
+  store.replication = {.wait_replicas = std::nullopt,
                        .wait_timeout = ToDuration(replication.wait_timeout()),
                        .on_too_few = std::move(on_too_few_replicas)};
+  if (replication.has_wait_replicas()) {
+    store.replication.wait_replicas = static_cast<int>(replication.wait_replicas());
+  }
   if (redis.has_sentinel()) store.sentinel = SentinelOf(redis, *options, loaded.secrets);
   if (redis.has_cluster()) store.cluster = ClusterOf(redis);
   return store;

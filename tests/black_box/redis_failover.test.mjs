@@ -87,6 +87,33 @@ for (const [name, Group, primaryFor] of TOPOLOGIES) {
   });
 }
 
+describe('a primary with two replicas', () => {
+  let group;
+  let world;
+  before(async () => {
+    group = await SentinelGroup.start({ replicas: 2 });
+    world = await worldOn(group.config());
+  });
+  after(async () => {
+    await world?.other?.stop();
+    await world?.stop();
+    await group?.stop();
+  });
+
+  it('R3: what the replica that is being promoted does not have is not stored, though another confirms it', async () => {
+    const signIn = await signedIn(world);
+    const wish = { grant_id: signIn.grantId, rejected_access_token: signIn.held };
+    const sent = () => signIn.op.requests('token').map(({ form }) => form.refresh_token).filter(Boolean);
+    await group.whilePromoted(async () => {
+      await assert.rejects(signIn.rpc.GetAccessToken(wish), { code: 'UNAVAILABLE', reason: 'STORE_UNAVAILABLE' });
+      assert.equal(sent().length, 0, 'a refresh token was sent whose successor could not be kept');
+    });
+    const next = await answered(() => signIn.rpc.GetAccessToken(wish));
+    assert.notEqual(next.access_token, signIn.held);
+    assert.equal(sent().length, 1);
+  });
+});
+
 describe('a cluster that is rearranged', () => {
   let group;
   let world;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -126,7 +127,7 @@ class RedisHarness final : public GrantStoreHarness {
   // Where a primary may be killed, what was answered must be at its replica.
   static RedisReplication ReplicationOf(const RedisDeployment& deployment) {
     if (!deployment.sentinel && !deployment.cluster) return {};
-    return {.wait_replicas = 1, .wait_timeout = absl::Milliseconds(500)};
+    return {.wait_replicas = std::nullopt, .wait_timeout = absl::Milliseconds(500)};
   }
 
   std::vector<std::unique_ptr<RedisConnection>> PlainConnections() {

@@ -45,12 +45,13 @@ class Group {
   }
 }
 
-// A primary, a replica and three Sentinels.
+// A primary, its replicas and three Sentinels.
 export class SentinelGroup extends Group {
-  static async start() {
+  static async start({ replicas = 1 } = {}) {
     const group = new SentinelGroup();
     const first = await startServer();
-    group.servers = [first, await startServer('--replicaof', `127.0.0.1 ${first.port}`)];
+    group.servers = [first];
+    for (let i = 0; i < replicas; ++i) group.servers.push(await startServer('--replicaof', `127.0.0.1 ${first.port}`));
     group.sentinels = await Promise.all([0, 1, 2].map(async () => {
       const port = await freePort();
       const file = join(scratchFolder(), 'sentinel.conf');
@@ -65,7 +66,7 @@ export class SentinelGroup extends Group {
     await eventually(() => group.sentinels.every((sentinel) => {
       const lines = ask(sentinel, 'SENTINEL', 'MASTER', 'tests').split('\n');
       const field = (name) => lines[lines.indexOf(name) + 1];
-      return field('num-slaves') === '1' && field('num-other-sentinels') === '2';
+      return field('num-slaves') === String(replicas) && field('num-other-sentinels') === '2';
     }), 'the Sentinels know each other', 30000);
     return group;
   }
@@ -81,6 +82,18 @@ export class SentinelGroup extends Group {
     await this.kill(server);
     await eventually(() => this.primary(), 'another primary', 20000);
     await this.revive(server, ['--replicaof', `127.0.0.1 ${this.primary().port}`]);
+  }
+
+  // Makes a replica a primary of its own beside the primary, which the other replicas go on following, as in the
+  // moment in which Sentinels promote it. `meanwhile` is awaited; then it follows the primary again.
+  async whilePromoted(meanwhile) {
+    const primary = this.primary();
+    const replica = this.servers.find((server) => server !== primary);
+    // They would put it back after four of these.
+    for (const sentinel of this.sentinels) ask(sentinel, 'SENTINEL', 'DEBUG', 'publish-period', '60000');
+    ask(replica, 'REPLICAOF', 'NO', 'ONE');
+    await meanwhile();
+    ask(replica, 'REPLICAOF', '127.0.0.1', String(primary.port));
   }
 
   // Lets the replica take over while the primary lives.

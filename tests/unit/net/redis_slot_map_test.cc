@@ -46,6 +46,9 @@ TEST(RedisSlotMapTest, ReadsWhoHasWhat) {
   ASSERT_TRUE(map.has_value());
   EXPECT_THAT(map->primaries,
               ElementsAre(RedisNode{"10.0.0.1", 6379}, RedisNode{"10.0.0.2", 6380}));
+  EXPECT_EQ(map->ReplicasOf({"10.0.0.1", 6379}), 1);
+  EXPECT_EQ(map->ReplicasOf({"10.0.0.2", 6380}), 0);
+  EXPECT_EQ(map->ReplicasOf({"10.0.0.2", 6379}), std::nullopt);
   EXPECT_EQ(*map->OwnerOf(0), (RedisNode{"10.0.0.1", 6379}));
   EXPECT_EQ(*map->OwnerOf(199), (RedisNode{"10.0.0.1", 6379}));
   EXPECT_EQ(*map->OwnerOf(16383), (RedisNode{"10.0.0.2", 6380}));
