@@ -26,13 +26,14 @@ Task<TokenSnapshot> Fetch(ClientPtr client, grants::TokenSelector selector, cons
                                .resources = std::move(target.resources)};
   // Tokens of a client's own are in no record, and neither are their keys: each has its own.
   CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, MakeDpopKey(*client));
-  const absl::Time deadline = clock.Now() + client->refresh.request_timeout;
+  const absl::Time sent_at = clock.Now();
+  const absl::Time deadline = sent_at + client->refresh.request_timeout;
   auto response = co_await client->provider->RequestToken(client->registration, std::move(request),
                                                           dpop_key, provider::Permit(), deadline);
   if (!response.ok()) co_return response.status();
   CO_RETURN_IF_ERROR(
       provider::CheckCertificateBinding(client->registration, response->access_token));
-  grants::AccessToken held = KeepAccessToken(*response, selector.scopes, *client, clock.Now());
+  grants::AccessToken held = KeepAccessToken(*response, selector.scopes, *client, sent_at);
   auto token = std::make_shared<CachedToken>();
   token->client = client->name;
   token->value = std::move(held.value);

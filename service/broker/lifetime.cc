@@ -30,17 +30,17 @@ absl::Time LastTokensAt(const grants::Grant& grant) {
 }  // namespace
 
 grants::AccessToken KeepAccessToken(oauth::TokenResponse& response, const oauth::Scopes& asked,
-                                    const Client& client, absl::Time now) {
-  absl::Time expires_at = now + client.provider->rules().default_access_token_lifetime;
+                                    const Client& client, absl::Time sent_at) {
+  absl::Time expires_at = sent_at + client.provider->rules().default_access_token_lifetime;
   if (response.lifetime) {
-    expires_at = now + *response.lifetime;
+    expires_at = sent_at + *response.lifetime;
   } else if (const auto hint = oauth::PeekExpiry(response.access_token)) {
     expires_at = *hint;
   }
   return {.value = std::move(response.access_token),
           .token_type = response.token_type,
           .expires_at = expires_at,
-          .obtained_at = now,
+          .obtained_at = sent_at,
           .scopes = response.scopes.value_or(asked)};
 }
 

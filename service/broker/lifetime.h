@@ -13,8 +13,11 @@ namespace tokenbroker::broker {
 // The access token of `response` as it is kept. Its lifetime is `expires_in`, else the `exp` of a
 // token that is a JWT, else the provider's default. `asked` is what the scopes are where the
 // response does not say (RFC 6749 section 5.1). Moves the token out of `response`.
+//
+// `sent_at` is when the request was about to leave: lifetimes count from there, since nobody knows
+// when the provider made the token, and its answer and the checks of it may have taken long.
 grants::AccessToken KeepAccessToken(oauth::TokenResponse& response, const oauth::Scopes& asked,
-                                    const Client& client, absl::Time now);
+                                    const Client& client, absl::Time sent_at);
 
 // Whether a token that lives from `obtained_at` to `expires_at` can be handed out at `now` to a
 // caller that needs it for `min_remaining` more. One that is about to end is not: it would die on

@@ -124,7 +124,7 @@ Task<BackChannelIdToken> CheckBackChannel(const Redemption& redemption,
 }
 
 grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& response,
-                        oauth::IdTokenFacts facts) {
+                        oauth::IdTokenFacts facts, absl::Time sent_at) {
   const grants::PendingAuthorization& pending = redemption.pending;
   const absl::Time now = redemption.clock.Now();
   grants::Grant grant{.id = NewGrantId(),
@@ -141,7 +141,7 @@ grants::Grant MakeGrant(const Redemption& redemption, oauth::TokenResponse& resp
                       .generation = 1,
                       .refresh_token = std::move(response.refresh_token),
                       .dpop_key = grants::CopyOf(pending.dpop_key)};
-  grants::AccessToken token = KeepAccessToken(response, grant.scopes, *redemption.client, now);
+  grants::AccessToken token = KeepAccessToken(response, grant.scopes, *redemption.client, sent_at);
   grant.access_tokens.emplace(grants::TokenSelector{}, std::move(token));
   if (grant.refresh_token) grant.next_refresh_at = NextRefresh(grant, redemption.client->refresh);
   grant.ends_at = EndOf(grant, *redemption.client, now);
@@ -197,7 +197,8 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
 
   CO_ASSIGN_OR_RETURN(oauth::DpopKey dpop_key, Load(redemption.pending.dpop_key));
   oauth::AuthorizationGrant request = CodeGrant(redemption);
-  const absl::Time exchange_deadline = redemption.clock.Now() + client.refresh.request_timeout;
+  const absl::Time sent_at = redemption.clock.Now();
+  const absl::Time exchange_deadline = sent_at + client.refresh.request_timeout;
   oauth::DpopKey proving_key = dpop_key;
   auto response = co_await client.provider->RequestToken(
       client.registration, std::move(request), std::move(proving_key), std::move(redemption.permit),
@@ -219,7 +220,7 @@ Task<grants::CallbackOutcome> Redeem(Redemption redemption) {
     co_return confirmed;
   }
   response->id_token = std::move(back->signed_token);
-  grants::Grant grant = MakeGrant(redemption, *response, std::move(back->facts));
+  grants::Grant grant = MakeGrant(redemption, *response, std::move(back->facts), sent_at);
   grants::CallbackOutcome outcome{.grant_id = grant.id,
                                   .id_token_claims = Secret::Take(back->claims.dump())};
   // Only a token that an ID token's at_hash bound may be passed on (RFC 9700 section 2.1.2).

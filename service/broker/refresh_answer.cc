@@ -144,8 +144,8 @@ StatusTask UseAnswer(Flight& flight, oauth::TokenResponse response) {
   if (!checked.ok()) {
     co_return co_await RefuseAnswer(flight, std::move(response), answer, std::move(checked));
   }
-  Grant grant =
-      Refreshed(flight.grant, flight.need, *flight.client, response, flight.context.clock.Now());
+  Grant grant = Refreshed(flight.grant, flight.need, *flight.client, response, flight.sent_at,
+                          flight.context.clock.Now());
   absl::Status stored =
       co_await StoreForSure(flight, std::move(grant), answer, LeaseAfter::kRelease);
   co_return co_await AfterCommit(flight, std::move(stored), answer, std::move(issued));

@@ -134,7 +134,8 @@ asio::awaitable<provider::RefreshAnswer> Present(Flight& flight, oauth::DpopKey 
                                                  provider::Permit permit,
                                                  std::function<bool()> may_leave) {
   oauth::RefreshToken request = RefreshRequestFor(flight.grant, flight.need, *flight.client);
-  const absl::Time deadline = flight.context.clock.Now() + flight.client->refresh.request_timeout;
+  flight.sent_at = flight.context.clock.Now();
+  const absl::Time deadline = flight.sent_at + flight.client->refresh.request_timeout;
   co_return co_await flight.client->provider->Refresh(
       flight.client->registration, std::move(request), std::move(dpop_key), std::move(permit),
       std::move(may_leave), deadline);

@@ -28,6 +28,7 @@ struct Flight {
   ClientPtr client;
   grants::Lease lease;
   absl::Time leased_at;  // a time before the store gave it
+  absl::Time sent_at;    // when the refresh token was about to leave, for the last time
   grants::Grant grant;   // as read under the lease, or stored since
   // What was written down last, or may have been, and the intent that counted before it.
   std::optional<grants::RefreshIntent> intent;

@@ -30,7 +30,7 @@ oauth::RefreshToken RefreshRequestFor(const Grant& grant, const RefreshNeed& nee
 }
 
 Grant Refreshed(const Grant& grant, const RefreshNeed& need, const Client& client,
-                oauth::TokenResponse& response, absl::Time now) {
+                oauth::TokenResponse& response, absl::Time sent_at, absl::Time now) {
   const grants::TokenSelector& selector = need.selector;
   Grant next = grant.Copy();
   next.intent.reset();
@@ -40,7 +40,7 @@ Grant Refreshed(const Grant& grant, const RefreshNeed& need, const Client& clien
   if (response.id_token) next.raw_id_token = std::move(response.id_token);
   if (selector.scopes.empty() && response.scopes) next.scopes = *response.scopes;
   const oauth::Scopes& asked = selector.scopes.empty() ? next.scopes : selector.scopes;
-  next.access_tokens.insert_or_assign(selector, KeepAccessToken(response, asked, client, now));
+  next.access_tokens.insert_or_assign(selector, KeepAccessToken(response, asked, client, sent_at));
   while (next.access_tokens.size() > kMaxTokensOfGrant) {
     next.access_tokens.erase(std::min_element(
         next.access_tokens.begin(), next.access_tokens.end(),

@@ -16,8 +16,9 @@ oauth::RefreshToken RefreshRequestFor(const grants::Grant& grant, const RefreshN
 
 // The next generation of the grant, with everything of the answer (RFC 6749 section 6): a refresh
 // token that is not in it stays, one that is replaces the old one. Moves the tokens out of it.
+// `sent_at` as of KeepAccessToken.
 grants::Grant Refreshed(const grants::Grant& grant, const RefreshNeed& need, const Client& client,
-                        oauth::TokenResponse& response, absl::Time now);
+                        oauth::TokenResponse& response, absl::Time sent_at, absl::Time now);
 
 // The next generation with nothing of the answer but the refresh token, since the old one is spent.
 // Its next refresh is due after a pause.

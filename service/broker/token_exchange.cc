@@ -104,6 +104,7 @@ Task<ExchangedToken> TokenExchange::Exchange(const Asker& asker, ExchangeWish wi
                                 .resources = std::move(wish.resources)};
   if (!audience.empty()) exchange.audience = audience;
   oauth::AuthorizationGrant request = std::move(exchange);
+  const absl::Time sent_at = clock_.Now();
   auto response = co_await client->provider->RequestToken(client->registration, std::move(request),
                                                           nullptr, provider::Permit(), deadline);
   if (!response.ok()) co_return response.status();
@@ -119,7 +120,7 @@ Task<ExchangedToken> TokenExchange::Exchange(const Asker& asker, ExchangeWish wi
   for (const std::string& scope : token.scopes.values()) {
     CO_RETURN_IF_ERROR(CheckScope(asker, scope));
   }
-  if (response->lifetime) token.expires_at = clock_.Now() + *response->lifetime;
+  if (response->lifetime) token.expires_at = sent_at + *response->lifetime;
   co_return token;
 }
 

@@ -50,6 +50,24 @@ TEST_F(Refreshing, ServesTheOldTokenWhenAheadOfTimeFails) {
   EXPECT_EQ(Refreshes(), 1);
 }
 
+// Nobody knows when on its way back the answer's token was made.
+TEST_F(Refreshing, CountsTheLifetimeOfATokenFromTheRequest) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  const absl::Time sent_at = clock_.Now();
+  provider_->Answer(Now([this](const auto&) -> absl::StatusOr<oauth::TokenResponse> {
+    clock_.Advance(absl::Minutes(1));
+    return oauth::TokenResponse{.access_token = Secret("AT2"),
+                                .token_type = "Bearer",
+                                .lifetime = absl::Hours(1),
+                                .refresh_token = Secret("RT2")};
+  }));
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  const grants::Grant stored = Stored(grant.id);
+  EXPECT_EQ(stored.access_tokens.at({}).expires_at, sent_at + absl::Hours(1));
+  EXPECT_EQ(stored.last_refreshed_at, sent_at + absl::Minutes(1));
+}
+
 // R5: without a leeway, a refresh token that may be spent is not presented while the access token
 // still works, and once after that.
 TEST_F(Refreshing, WaitsForTheEndOfTheAccessTokenAfterALostAnswer) {
