@@ -2,11 +2,12 @@
 # Applies the chart to a real Kubernetes API server: every example of helm/token-broker/ci, and one that Helm installs, upgrades,
 # rolls back and uninstalls.
 #
-#   tests/helm/api_server.sh                     with the kube-apiserver 1.20 that Debian 12's source package builds
-#   KUBE_APISERVER=FILE tests/helm/api_server.sh with that one, such as a newer one of your own
+#   tests/helm/api_server.sh                      with the kube-apiserver 1.20 that Debian 12's source package builds
+#   KUBE_VERSION=1.34.2 tests/helm/api_server.sh  with that one, built from Go modules; needs a Go that is new enough, on PATH
+#   KUBE_APISERVER=FILE tests/helm/api_server.sh  with that one
 #
 # As root on Debian 12, with etcd-server, and for Debian's server golang-1.19-go, rsync, jq and bc; it installs them. The
-# build takes ten minutes, once: it stays in build/kubernetes. There is no controller, scheduler or kubelet: what is tested
+# build takes ten minutes, and a newer one longer, once: it stays in build/kubernetes. There is no controller, scheduler or kubelet: what is tested
 # is what the server admits and stores, not whether pods run.
 #
 # Kubernetes 1.20 does not know all that the chart needs (Chart.yaml asks for 1.30). tests/helm/for_kubernetes_1_20.mjs says what
@@ -51,8 +52,33 @@ build_api_server() {
   rm -rf "$source"
 }
 
+# build_from_modules VERSION FILE: makes FILE out of the Go module k8s.io/kubernetes. Its parts are modules of their own, which it
+# names by folders beside it: they are replaced by their releases.
+build_from_modules() {
+  local version=$1 server=$2 folder=$work/modules part
+  command -v go >/dev/null || { echo "skipped: kube-apiserver $version, because there is no go on PATH to build it"; exit 77; }
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cd "$folder"
+  export GOFLAGS=-mod=mod CGO_ENABLED=0
+  go mod init tests >/dev/null 2>&1
+  go mod download "k8s.io/kubernetes@v$version"
+  part=$(go env GOMODCACHE)/cache/download/k8s.io/kubernetes/@v/v$version.mod
+  {
+    printf 'module tests\n\n%s\n\nrequire k8s.io/kubernetes v%s\n\nreplace (\n' "$(grep -m1 '^go ' "$part")" "$version"
+    sed -n 's/^[[:space:]]*\(k8s.io\/[a-z-]*\) => .*/\t\1 => \1 v0.'"${version#1.}"'/p' "$part"
+    echo ')'
+  } >go.mod
+  part=k8s.io/component-base/version
+  go build -p 2 -trimpath -o "$server" -ldflags "-s -w -X $part.gitVersion=v$version -X $part.gitMajor=1 \
+    -X $part.gitMinor=$(echo "$version" | cut -d. -f2)" k8s.io/kubernetes/cmd/kube-apiserver
+  cd - >/dev/null
+}
+
 install etcd-server
-server=${KUBE_APISERVER:-$work/kube-apiserver}
-[ -n "${KUBE_APISERVER:-}" ] || [ -x "$server" ] || build_api_server
+server=${KUBE_APISERVER:-$work/kube-apiserver${KUBE_VERSION:+-$KUBE_VERSION}}
+if [ -z "${KUBE_APISERVER:-}" ] && [ ! -x "$server" ]; then
+  if [ -n "${KUBE_VERSION:-}" ]; then build_from_modules "$KUBE_VERSION" "$server"; else build_api_server; fi
+fi
 tests/helm/tools.sh
 exec node tests/helm/api_server.mjs "$server"
