@@ -89,6 +89,7 @@ Visit::Visit(Visit&& other) noexcept
       rpc_(other.rpc_),
       caller_span_(other.caller_span_),
       asker_(other.asker_),
+      unverified_(std::exchange(other.unverified_, std::nullopt)),
       policy_(std::move(other.policy_)),
       client_(std::move(other.client_)),
       grant_id_(std::move(other.grant_id_)),
@@ -233,11 +234,12 @@ absl::StatusOr<const broker::Asker*> Gate::Allow(const Policy& policy, Visit& vi
 
 std::optional<absl::StatusOr<const broker::Asker*>> Gate::TryAdmit(Visit& visit) {
   const Policy& policy = *Current();
-  const callers::Recognition recognition = Recognise(policy, visit.call());
+  callers::Recognition recognition = Recognise(policy, visit.call());
   if (const auto* caller = std::get_if<const callers::Caller*>(&recognition)) {
     return Allow(policy, visit, **caller);
   }
   if (const auto* status = std::get_if<absl::Status>(&recognition)) return *status;
+  visit.unverified_ = std::get<callers::UnverifiedToken>(std::move(recognition));
   return std::nullopt;
 }
 
@@ -247,15 +249,18 @@ Task<const broker::Asker*> Gate::Admit(Visit& visit) {
   const std::shared_ptr<const Policy> policy = Current();
   visit.asker_ = nullptr;
   visit.policy_ = policy;
-  callers::Recognition recognition = Recognise(*policy, visit.call());
-  if (const auto* status = std::get_if<absl::Status>(&recognition)) co_return *status;
-  if (const auto* caller = std::get_if<const callers::Caller*>(&recognition)) {
-    co_return Allow(*policy, visit, **caller);
+  auto token = std::exchange(visit.unverified_, std::nullopt);
+  if (!token) {
+    callers::Recognition recognition = Recognise(*policy, visit.call());
+    if (const auto* status = std::get_if<absl::Status>(&recognition)) co_return *status;
+    if (const auto* caller = std::get_if<const callers::Caller*>(&recognition)) {
+      co_return Allow(*policy, visit, **caller);
+    }
+    token = std::get<callers::UnverifiedToken>(std::move(recognition));
   }
-  auto token = std::get<callers::UnverifiedToken>(std::move(recognition));
   CO_ASSIGN_OR_RETURN(
       const callers::Caller* const caller,
-      co_await policy->authenticator->Verify(std::move(token), visit.call().deadline));
+      co_await policy->authenticator->Verify(*std::move(token), visit.call().deadline));
   co_return Allow(*policy, visit, *caller);
 }
 

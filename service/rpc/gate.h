@@ -70,6 +70,9 @@ class Visit {
   std::string_view rpc_;
   SpanId caller_span_ = {};  // that the RPC is part of
   const broker::Asker* asker_ = nullptr;
+  // What TryAdmit could not verify and Admit is to: it belongs to the thread that will look for it
+  // the next time, which is not the one that Admit runs on.
+  std::optional<callers::UnverifiedToken> unverified_;
   // Keeps the asker, once the RPC waits.
   std::shared_ptr<const void> policy_;
   std::string client_;

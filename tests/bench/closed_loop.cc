@@ -17,14 +17,18 @@ namespace {
 // One of the calls in flight, made again and again.
 class Lane {
  public:
-  Lane(v1::TokenBroker::Stub& stub, grpc::CompletionQueue& queue, const std::string& bearer)
-      : stub_(stub), queue_(queue), authorization_(bearer.empty() ? "" : "Bearer " + bearer) {
+  Lane(v1::TokenBroker::Stub& stub, grpc::CompletionQueue& queue, const Load& load)
+      : stub_(stub),
+        queue_(queue),
+        authorization_(load.bearer.empty() ? "" : "Bearer " + load.bearer),
+        traceparent_(load.traceparent) {
     request_.set_grant_id(kGrantId);
   }
 
   void Begin() {
     context_.emplace();
     if (!authorization_.empty()) context_->AddMetadata("authorization", authorization_);
+    if (!traceparent_.empty()) context_->AddMetadata("traceparent", traceparent_);
     response_.Clear();
     reader_ = stub_.AsyncGetAccessToken(&*context_, request_, &queue_);
     reader_->Finish(&response_, &status_, this);
@@ -40,6 +44,7 @@ class Lane {
   v1::TokenBroker::Stub& stub_;
   grpc::CompletionQueue& queue_;
   const std::string authorization_;
+  const std::string traceparent_;
   v1::GetAccessTokenRequest request_;
   v1::GetAccessTokenResponse response_;
   grpc::Status status_;
@@ -60,7 +65,7 @@ std::uint64_t RunClosedLoop(const Load& load, std::chrono::duration<double> dura
   grpc::CompletionQueue queue;
   std::vector<std::unique_ptr<Lane>> lanes;
   for (std::size_t i = 0; i < load.in_flight; ++i) {
-    lanes.push_back(std::make_unique<Lane>(*stubs[i % stubs.size()], queue, load.bearer));
+    lanes.push_back(std::make_unique<Lane>(*stubs[i % stubs.size()], queue, load));
     lanes.back()->Begin();
   }
   const auto end = std::chrono::steady_clock::now() + duration;

@@ -10,7 +10,8 @@ namespace tokenbroker::bench {
 
 struct Load {
   std::string address;
-  std::string bearer;  // shown with each call; empty: nothing is
+  std::string bearer;       // shown with each call; empty: nothing is
+  std::string traceparent;  // the same
   std::size_t in_flight = 32;
   std::size_t connections = 1;
 };

@@ -34,6 +34,7 @@ struct Options {
   std::string serve;  // set in a server's process
   std::string load;   // the address of a server that was started by hand
   std::string bearer;
+  std::string traceparent;
   double seconds = 3;
   std::size_t rounds = 5;
   std::size_t in_flight = 32;
@@ -45,9 +46,10 @@ struct Contestant {
   const char* name;
   const char* description;
   void (*serve)(std::size_t queues, const Ready& ready);
+  const char* traceparent = "";  // that each call has
 };
 
-constexpr std::array<Contestant, 4> kContestants = {{
+constexpr std::array<Contestant, 5> kContestants = {{
     {"callback-echo", "bare echo, callback API", ServeCallbackEcho},
     {"queue-echo", "bare echo, completion queue", ServeCompletionQueueEcho},
     {"broker", "cached GetAccessToken",
@@ -56,6 +58,9 @@ constexpr std::array<Contestant, 4> kContestants = {{
      }},
     {"broker-jwt", "the same, bearer JWT shown",
      [](std::size_t queues, const Ready& ready) { ServeBroker(CallerProof::kJwt, queues, ready); }},
+    {"broker-traced", "the same, traceparent sent",
+     [](std::size_t queues, const Ready& ready) { ServeBroker(CallerProof::kNone, queues, ready); },
+     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
 }};
 
 [[noreturn]] void Die(const char* what) {
@@ -127,6 +132,7 @@ Sample Measure(const Contestant& contestant, const Options& options) {
   const ServerProcess server(contestant, options);
   const Load load{.address = server.address(),
                   .bearer = server.bearer(),
+                  .traceparent = contestant.traceparent,
                   .in_flight = options.in_flight,
                   .connections = options.connections};
   RunClosedLoop(load, std::chrono::duration<double>(options.seconds / 5));  // to warm up
@@ -170,6 +176,7 @@ void Compare(const Options& options) {
 void PutLoad(const Options& options) {
   const Load load{.address = options.load,
                   .bearer = options.bearer,
+                  .traceparent = options.traceparent,
                   .in_flight = options.in_flight,
                   .connections = options.connections};
   const auto calls = RunClosedLoop(load, std::chrono::duration<double>(options.seconds));
@@ -209,6 +216,7 @@ std::optional<Options> ParseOptions(int argc, char** argv) {
     const bool known = Read(argument, "--serve=", options.serve) ||
                        Read(argument, "--load=", options.load) ||
                        Read(argument, "--bearer=", options.bearer) ||
+                       Read(argument, "--traceparent=", options.traceparent) ||
                        Read(argument, "--seconds=", options.seconds) ||
                        Read(argument, "--rounds=", options.rounds) ||
                        Read(argument, "--in-flight=", options.in_flight) ||

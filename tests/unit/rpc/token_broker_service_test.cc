@@ -593,6 +593,20 @@ TEST_F(TokenBrokerServiceTest, KnowsTheBearerOfAToken) {
   EXPECT_THAT(LogText(), Not(HasSubstr(bearer)));
 }
 
+// Without another look at it, and without waiting: on the thread that the call came by.
+TEST_F(TokenBrokerServiceTest, KnowsATokenAgainThatItHasVerified) {
+  Start({.listen = testing::UnixSocketAddress(), .queues = 1}, std::nullopt);
+  const std::string bearer = SignedToken();
+  v1::GetAccessTokenRequest request;
+  request.set_grant_id("cached");
+  v1::GetAccessTokenResponse response;
+  ASSERT_TRUE(Call(&v1::TokenBroker::Stub::GetAccessToken, request, response, bearer).ok());
+  EXPECT_TRUE(use_cases_.last_query.has_value());
+  use_cases_.last_query.reset();
+  ASSERT_TRUE(Call(&v1::TokenBroker::Stub::GetAccessToken, request, response, bearer).ok());
+  EXPECT_FALSE(use_cases_.last_query.has_value());
+}
+
 class Watching : public TokenBrokerServiceTest {
  protected:
   std::unique_ptr<grpc::ClientReader<v1::GetAccessTokenResponse>> Watch(
