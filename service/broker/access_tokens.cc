@@ -1,5 +1,6 @@
 #include "broker/access_tokens.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -186,7 +187,9 @@ Task<TokenSnapshot> AccessTokens::OfGrant(const Asker& asker, std::string grant_
       co_return Error(Reason::kProviderResponseInvalid,
                       {{"check", "EXPIRES_IN"}, {"provider", grant->provider}});
     }
-    absl::Status outcome = co_await refresh_.Renew(grant_id, need.Copy(), deadline);
+    std::optional<Grant> as_read = grant->Copy();
+    absl::Status outcome =
+        co_await refresh_.Renew(grant_id, need.Copy(), deadline, std::move(as_read));
     if (!outcome.ok()) {
       // The old token is better than none, unless the caller said that it is not good enough.
       const bool gone =

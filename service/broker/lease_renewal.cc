@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "broker/pause.h"
+#include "net/traced_executor.h"
 
 namespace tokenbroker::broker {
 namespace {
@@ -48,20 +49,24 @@ struct LeaseRenewal::Watch {
     co_return renewed;
   }
 
+  // From a third of the lease's life on.
   static asio::awaitable<void> Run(std::shared_ptr<Watch> watch) {
-    while (true) {
-      co_await Pause(watch->lifetime / 3);
-      if (watch->over.load()) co_return;
+    while (!watch->over.load()) {
       const absl::Status renewed = co_await Renew(watch);
       if (HasReason(renewed, Reason::kLeaseLost)) co_return;
+      co_await Pause(watch->lifetime / 3);
     }
   }
 };
 
 LeaseRenewal::LeaseRenewal(Runtime& runtime, const Clock& clock, grants::GrantStore& store,
                            grants::Lease lease, absl::Duration lifetime, absl::Time since)
-    : watch_(std::make_shared<Watch>(clock, store, std::move(lease), lifetime, since)) {
-  runtime.Spawn(Watch::Run(watch_));
+    : watch_(std::make_shared<Watch>(clock, store, std::move(lease), lifetime, since)),
+      timer_(WithCurrentTrace(runtime.executor())) {
+  timer_.expires_after(absl::ToChronoNanoseconds(lifetime / 3));
+  timer_.async_wait([watch = watch_, &runtime](asio::error_code cancelled) {
+    if (!cancelled) runtime.Spawn(Watch::Run(watch));
+  });
 }
 
 LeaseRenewal::~LeaseRenewal() { watch_->over.store(true); }

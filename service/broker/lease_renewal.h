@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "asio/steady_timer.hpp"
 #include "base/clock.h"
 #include "base/task.h"
 #include "grants/grant_store.h"
@@ -39,6 +40,8 @@ class LeaseRenewal {
  private:
   struct Watch;
   std::shared_ptr<Watch> watch_;
+  // Most refreshes are over before it has run out, and need no coroutine for it.
+  asio::steady_timer timer_;
 };
 
 }  // namespace tokenbroker::broker

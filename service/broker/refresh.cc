@@ -84,7 +84,8 @@ struct Refresh::Shared {
   std::map<std::string, std::pair<provider::Urgency, int>> urgencies ABSL_GUARDED_BY(mutex);
   telemetry::PerThreadCells ended{kOutcomes};
 
-  static Task<bool> Fly(std::shared_ptr<Shared> shared, std::string grant_id, RefreshNeed need) {
+  static Task<bool> Fly(std::shared_ptr<Shared> shared, std::string grant_id, RefreshNeed need,
+                        std::optional<grants::Grant> as_read) {
     const auto number = shared->flights.fetch_add(1);
     std::string holder = absl::StrCat(shared->replica, "/", number);
     provider::Urgency urgency = shared->UrgencyFor(
@@ -94,7 +95,7 @@ struct Refresh::Shared {
         CacheKey(grant_id, need.selector.audience, need.selector.scopes.values());
     std::string flown = grant_id;
     absl::Status status = co_await RefreshFlight(shared->context, std::move(flown), std::move(need),
-                                                 holder, std::move(urgency));
+                                                 holder, std::move(urgency), std::move(as_read));
     shared->in_flight.fetch_sub(1);
     shared->ForgetUrgency(grant_id);
     shared->failed.Landed(place, status, shared->context.clock.Now());
@@ -145,7 +146,8 @@ Refresh::Refresh(const Clients& clients, grants::GrantStore& store, const Clock&
 
 Refresh::~Refresh() = default;
 
-StatusTask Refresh::Renew(std::string grant_id, RefreshNeed need, absl::Time deadline) {
+StatusTask Refresh::Renew(std::string grant_id, RefreshNeed need, absl::Time deadline,
+                          std::optional<grants::Grant> as_read) {
   const std::string place =
       CacheKey(grant_id, need.selector.audience, need.selector.scopes.values());
   if (auto failure = shared_->failed.Find(place, shared_->context.clock.Now())) {
@@ -156,8 +158,9 @@ StatusTask Refresh::Renew(std::string grant_id, RefreshNeed need, absl::Time dea
   std::string key = absl::StrCat(place, "\n", absl::FormatDuration(need.min_remaining_lifetime),
                                  need.ahead_of_time ? "+" : "", "\n",
                                  Sha256(need.rejected_access_token.Reveal()));
-  auto work = [shared = shared_, grant_id = std::move(grant_id), need = std::move(need)]() mutable {
-    return Shared::Fly(shared, std::move(grant_id), std::move(need));
+  auto work = [shared = shared_, grant_id = std::move(grant_id), need = std::move(need),
+               as_read = std::move(as_read)]() mutable {
+    return Shared::Fly(shared, std::move(grant_id), std::move(need), std::move(as_read));
   };
   return StatusOf(flights_.Run(std::move(key), std::move(work), deadline));
 }

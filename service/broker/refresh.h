@@ -58,12 +58,14 @@ class Refresh {
   // Sees to it that the grant's token meets `need`: at most one token request in this replica and,
   // through the lease, in the fleet. The refresh belongs to the broker: `deadline` bounds the wait
   // alone. OK means: read the grant again. The task may outlive this object.
+  // `as_read` spares a read where the caller has just read the grant.
   // A refresh that failed a moment ago is answered alike, without asking the provider again
   // (broker/failed_refreshes.h).
   // Errors: GRANT_UNKNOWN, REAUTHORIZATION_REQUIRED, LEASE_HELD, STORE_UNAVAILABLE (no refresh is
   // begun that could not be stored), those of Provider::RequestToken, PROVIDER_RESPONSE_INVALID for
   // a refreshed ID token that does not validate, DEADLINE_EXCEEDED.
-  StatusTask Renew(std::string grant_id, RefreshNeed need, absl::Time deadline);
+  StatusTask Renew(std::string grant_id, RefreshNeed need, absl::Time deadline,
+                   std::optional<grants::Grant> as_read = {});
 
   // How many refreshes are under way, for draining.
   int in_flight() const;

@@ -30,11 +30,13 @@ Task<grants::Lease> CommitUntilStored(grants::GrantStore& store, GrantCommit com
                                       absl::Duration lease_lifetime) {
   Backoff backoff = BetweenTries();
   while (true) {
-    absl::Status status = Error(Reason::kLeaseLost);
+    absl::Status status;
     if (commit.lease) {
       GrantCommit attempt = CopyOf(commit);
       status = co_await store.CommitGrant(std::move(attempt));
       if (status.ok()) co_return *commit.lease;
+    } else {
+      status = Error(Reason::kLeaseLost);
     }
     if (HasReason(status, Reason::kLeaseLost)) {
       std::string grant_id = commit.grant.id;

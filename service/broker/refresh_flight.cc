@@ -71,22 +71,28 @@ Task<bool> TakeLease(Flight& flight) {
     std::string grant_id = flight.grant_id;
     std::string holder = flight.holder;
     flight.leased_at = flight.context.clock.Now();
-    auto lease = co_await flight.context.store.AcquireLease(std::move(grant_id), std::move(holder),
-                                                            flight.client->refresh.lease);
-    if (lease.ok()) flight.lease = *std::move(lease);
-    const bool held = HasReason(lease.status(), Reason::kLeaseHeld);
-    if (!lease.ok() && !held) co_return lease.status();
-    absl::Status read = co_await ReadGrant(flight);
+    auto leased = co_await flight.context.store.LeaseGrant(std::move(grant_id), std::move(holder),
+                                                           flight.client->refresh.lease);
+    absl::Status read;
+    if (leased.ok()) {
+      flight.lease = std::move(leased->lease);
+      read = TakeIn(flight, std::move(leased->grant));
+    } else if (HasReason(leased.status(), Reason::kLeaseHeld)) {
+      read = co_await ReadGrant(flight);
+    } else {
+      co_return leased.status();
+    }
     if (!read.ok()) co_return read;
-    if (lease.ok() && !Met(flight) && LeftAloneUntil(flight, met_at)) {
+    if (leased.ok() && !Met(flight) && LeftAloneUntil(flight, met_at)) {
       (void)co_await Release(flight);
       flight.lease = {};
       continue;
     }
-    if (lease.ok() || Met(flight)) co_return Met(flight);
-    if (flight.context.clock.Now() >= give_up) co_return lease.status();
+    if (leased.ok() || Met(flight)) co_return Met(flight);
+    if (flight.context.clock.Now() >= give_up) co_return leased.status();
     wait.Begin();
-    co_await wake_up->Wait(std::min(RetryAfterOf(lease.status()).value_or(kLookAgain), kLookAgain));
+    co_await wake_up->Wait(
+        std::min(RetryAfterOf(leased.status()).value_or(kLookAgain), kLookAgain));
     read = co_await ReadGrant(flight);
     if (!read.ok()) co_return read;
     if (Met(flight)) co_return true;
@@ -200,13 +206,19 @@ StatusTask Exchange(Flight& flight) {
 }  // namespace
 
 StatusTask RefreshFlight(RefreshContext context, std::string grant_id, RefreshNeed need,
-                         std::string holder, provider::Urgency urgency) {
+                         std::string holder, provider::Urgency urgency,
+                         std::optional<Grant> as_read) {
   Flight flight{.context = context,
                 .grant_id = std::move(grant_id),
                 .need = std::move(need),
                 .holder = std::move(holder),
                 .urgency = std::move(urgency)};
-  absl::Status read = co_await ReadGrant(flight);
+  absl::Status read;
+  if (as_read) {
+    read = TakeIn(flight, *std::move(as_read));
+  } else {
+    read = co_await ReadGrant(flight);
+  }
   if (!read.ok()) co_return read;
   if (Met(flight)) co_return absl::OkStatus();
 

@@ -2,6 +2,7 @@
 // time for one need.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -37,10 +38,12 @@ struct RefreshContext {
   RevocationQueue revocations;
 };
 
-// `urgency` is how it goes among the requests that wait for the provider.
+// `urgency` is how it goes among the requests that wait for the provider. `as_read` is the grant as
+// the caller has read it just now, where it has: it is read again under the lease.
 // Errors: as Refresh::Renew, without the deadline. Suspends until the answer of the provider is
 // stored, however long the store stays away.
 StatusTask RefreshFlight(RefreshContext context, std::string grant_id, RefreshNeed need,
-                         std::string holder, provider::Urgency urgency);
+                         std::string holder, provider::Urgency urgency,
+                         std::optional<grants::Grant> as_read);
 
 }  // namespace tokenbroker::broker

@@ -13,13 +13,17 @@ StatusTask ReadGrant(Flight& flight) {
   std::string grant_id = flight.grant_id;
   auto grant = co_await flight.context.store.FindGrant(std::move(grant_id));
   if (!grant.ok()) co_return grant.status();
-  flight.grant = *std::move(grant);
+  co_return TakeIn(flight, *std::move(grant));
+}
+
+absl::Status TakeIn(Flight& flight, Grant grant) {
+  flight.grant = std::move(grant);
   if (flight.grant.state != grants::GrantState::kActive) {
-    co_return Error(Reason::kReauthorizationRequired, {{"because", flight.grant.ended_because}});
+    return Error(Reason::kReauthorizationRequired, {{"because", flight.grant.ended_because}});
   }
   flight.client = flight.context.clients.FindAny(flight.grant.client);
-  if (flight.client == nullptr) co_return Error(Reason::kClientUnknown);
-  co_return absl::OkStatus();
+  if (flight.client == nullptr) return Error(Reason::kClientUnknown);
+  return absl::OkStatus();
 }
 
 StatusTask Release(Flight& flight) {

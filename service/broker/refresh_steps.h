@@ -39,6 +39,9 @@ struct Flight {
 // is REAUTHORIZATION_REQUIRED.
 StatusTask ReadGrant(Flight& flight);
 
+// The same of a grant that has been read. Errors: CLIENT_UNKNOWN, REAUTHORIZATION_REQUIRED.
+absl::Status TakeIn(Flight& flight, grants::Grant grant);
+
 // Hands the lease back.
 StatusTask Release(Flight& flight);
 

@@ -201,8 +201,9 @@ struct Scheduler::Core {
     RefreshNeed need{.ahead_of_time = true};
     // Whoever waits until the claim runs out waits in vain: the grant is then another's to refresh.
     const absl::Time deadline = now + (hidden_until - now) * 0.9;
-    const absl::Status renewed =
-        co_await core->refresh.Renew(std::move(grant_id), std::move(need), deadline);
+    std::optional<grants::Grant> as_read = *std::move(grant);
+    const absl::Status renewed = co_await core->refresh.Renew(std::move(grant_id), std::move(need),
+                                                              deadline, std::move(as_read));
     core->lanes.Leave(provider, core->clock.Now() - now);
     co_return core->AfterRenewal(renewed, provider, step.at);
   }

@@ -18,8 +18,7 @@ absl::Status CheckCommit(const GrantCommit& commit) {
   return absl::OkStatus();
 }
 
-std::string NameOfChange(const GrantCommit& commit, const KeyedHash& hash) {
-  const Secret record = SerializeGrant(commit.grant);
+std::string NameOfChange(const GrantCommit& commit, const Secret& record, const KeyedHash& hash) {
   const std::string lease_holder = commit.lease ? commit.lease->holder : "";
   const std::string fence = commit.lease ? std::to_string(commit.lease->fence) : "";
   return hash.Of("change", {record.Reveal(), std::to_string(commit.expected_generation),

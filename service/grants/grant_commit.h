@@ -15,7 +15,8 @@ absl::Status CheckCommit(const GrantCommit& commit);
 
 // Names the change itself: the very same change has the same name, any other one has another. Kept
 // beside the record, so that a change whose answer was lost is recognised when it is made again.
-std::string NameOfChange(const GrantCommit& commit, const KeyedHash& hash);
+// `record` is SerializeGrant(commit.grant).
+std::string NameOfChange(const GrantCommit& commit, const Secret& record, const KeyedHash& hash);
 std::string NameOfCreation(const Grant& grant, const KeyedHash& hash);
 
 }  // namespace tokenbroker::grants

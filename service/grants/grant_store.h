@@ -31,6 +31,12 @@ struct Lease {
   std::uint64_t fence = 0;  // grows with every lease of the grant
 };
 
+// A lease, and the grant as it was when the lease was given.
+struct LeasedGrant {
+  Lease lease;
+  Grant grant;
+};
+
 // What a claim of a pending authorization found.
 struct ClaimedAuthorization {
   enum class Phase {
@@ -187,6 +193,10 @@ class GrantStore {
   // Errors: LEASE_HELD, with RetryInfo of what is left of the other's; GRANT_UNKNOWN.
   virtual Task<Lease> AcquireLease(std::string grant_id, std::string holder,
                                    absl::Duration lifetime) = 0;
+  // AcquireLease and FindGrant in one step: what nobody who needs the lease has changed since.
+  // Errors: as both; the lease of a grant that is RECORD_UNREADABLE is given and runs out.
+  virtual Task<LeasedGrant> LeaseGrant(std::string grant_id, std::string holder,
+                                       absl::Duration lifetime) = 0;
   // Errors: LEASE_LOST.
   virtual StatusTask RenewLease(Lease lease, absl::Duration lifetime) = 0;
   // Only the holder's own; releasing a lost lease does nothing.

@@ -1,7 +1,10 @@
 #include "grants/hmac.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -14,17 +17,20 @@ namespace {
 constexpr std::size_t kDigestSize = 32;
 constexpr std::size_t kNameSize = 16;
 
-std::string HmacSha256(const Secret& key, std::string_view text) {
-  std::string digest(kDigestSize, '\0');
-  std::size_t size = 0;
-  if (EVP_Q_mac(nullptr, "HMAC", nullptr, "SHA256", nullptr, key.Reveal().data(), key.size(),
-                reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-                reinterpret_cast<unsigned char*>(digest.data()), digest.size(), &size) == nullptr) {
-    // Only for want of memory: there is no safe way on.
-    std::fputs("token-broker: HMAC failed\n", stderr);
-    std::abort();
-  }
-  return digest;
+const unsigned char* Bytes(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+// OpenSSL fails here only for want of memory: there is no safe way on.
+void Require(bool ok) {
+  if (ok) return;
+  std::fputs("token-broker: HMAC failed\n", stderr);
+  std::abort();
+}
+
+EVP_MAC* Hmac() {
+  static EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  return hmac;
 }
 
 void AppendWithSize(std::string_view value, std::string& text) {
@@ -36,12 +42,34 @@ void AppendWithSize(std::string_view value, std::string& text) {
 
 }  // namespace
 
-Secret ExpandKey(const Secret& key, std::string_view label, std::string_view name) {
+void HmacKey::Deleter::operator()(evp_mac_ctx_st* context) const { EVP_MAC_CTX_free(context); }
+
+HmacKey::HmacKey(const Secret& key) : prepared_(EVP_MAC_CTX_new(Hmac())) {
+  Require(prepared_ != nullptr);
+  std::string digest = "SHA256";
+  const std::array<OSSL_PARAM, 2> parameters = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
+      OSSL_PARAM_construct_end()};
+  Require(EVP_MAC_init(prepared_.get(), Bytes(key.Reveal()), key.size(), parameters.data()) == 1);
+}
+
+std::string HmacKey::DigestOf(std::string_view text) const {
+  const std::unique_ptr<EVP_MAC_CTX, Deleter> context(EVP_MAC_CTX_dup(prepared_.get()));
+  Require(context != nullptr);
+  std::string digest(kDigestSize, '\0');
+  std::size_t size = 0;
+  Require(EVP_MAC_update(context.get(), Bytes(text), text.size()) == 1 &&
+          EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+                        digest.size()) == 1);
+  return digest;
+}
+
+Secret ExpandKey(const HmacKey& key, std::string_view label, std::string_view name) {
   std::string text;
   AppendWithSize(label, text);
   text += name;
   text += '\x01';
-  return Secret::Take(HmacSha256(key, text));
+  return Secret::Take(key.DigestOf(text));
 }
 
 std::string KeyedHash::Of(std::string_view kind,
@@ -49,7 +77,7 @@ std::string KeyedHash::Of(std::string_view kind,
   std::string text;
   AppendWithSize(kind, text);
   for (const std::string_view value : values) AppendWithSize(value, text);
-  std::string digest = HmacSha256(key_, text);
+  const std::string digest = key_.DigestOf(text);
   WipeString(text);
   return Base64UrlEncode(std::string_view(digest).substr(0, kNameSize));
 }

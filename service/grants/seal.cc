@@ -75,7 +75,13 @@ std::string AssociatedData(std::string_view header, const SealedName& name) {
   return data;
 }
 
-Secret RecordKey(const Secret& ring_key, const SealedName& name) {
+// Looked up once; not with each record.
+const EVP_CIPHER* Cipher() {
+  static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  return cipher;
+}
+
+Secret RecordKey(const HmacKey& ring_key, const SealedName& name) {
   return ExpandKey(ring_key, kRecordKeyLabel, name.name);
 }
 
@@ -105,12 +111,15 @@ absl::StatusOr<KeyRing> KeyRing::Create(std::vector<SealingKey> keys) {
       return FieldError(field + ".key", "must be 32 bytes");
     }
   }
-  return KeyRing(std::move(keys));
+  return KeyRing(keys);
 }
 
-KeyRing::KeyRing(std::vector<SealingKey> keys) : current_(std::make_unique<Current>()) {
+KeyRing::KeyRing(const std::vector<SealingKey>& keys) : current_(std::make_unique<Current>()) {
+  std::vector<Key> ready;
+  ready.reserve(keys.size());
+  for (const SealingKey& key : keys) ready.push_back({key.id, HmacKey(key.key)});
   const MutexLock lock(current_->mutex);
-  current_->keys = std::make_shared<const std::vector<SealingKey>>(std::move(keys));
+  current_->keys = std::make_shared<const std::vector<Key>>(std::move(ready));
 }
 
 KeyRing::Keys KeyRing::keys() const {
@@ -126,7 +135,7 @@ void KeyRing::Replace(KeyRing other) {
 
 std::string KeyRing::Seal(const Secret& plaintext, const SealedName& name) const {
   const Keys ring = keys();
-  const SealingKey& key = ring->front();
+  const Key& key = ring->front();
   std::string sealed = {kLayoutVersion, static_cast<char>(key.id.size())};
   sealed += key.id;
   const std::string data = AssociatedData(sealed, name);
@@ -138,8 +147,8 @@ std::string KeyRing::Seal(const Secret& plaintext, const SealedName& name) const
   const Secret record_key = RecordKey(key.key, name);
   const CipherContext context = NewContext();
   int written = 0;
-  Require(EVP_EncryptInit_ex2(context.get(), EVP_aes_256_gcm(), Bytes(record_key.Reveal()),
-                              Bytes(nonce), nullptr) == 1);
+  Require(EVP_EncryptInit_ex2(context.get(), Cipher(), Bytes(record_key.Reveal()), Bytes(nonce),
+                              nullptr) == 1);
   Require(EVP_EncryptUpdate(context.get(), nullptr, &written, Bytes(data),
                             static_cast<int>(data.size())) == 1);
   Require(EVP_EncryptUpdate(context.get(), Bytes(sealed) + text_at, &written,
@@ -155,7 +164,7 @@ absl::StatusOr<Secret> KeyRing::Open(std::string_view bytes, const SealedName& n
   const auto sealed = Split(bytes);
   if (!sealed) return Unreadable("malformed");
   const Keys ring = keys();
-  const auto key = std::ranges::find(*ring, sealed->key_id, &SealingKey::id);
+  const auto key = std::ranges::find(*ring, sealed->key_id, &Key::id);
   if (key == ring->end()) {
     absl::Status status = Unreadable("key_unknown");
     if (IsPrintable(sealed->key_id)) {
@@ -169,7 +178,7 @@ absl::StatusOr<Secret> KeyRing::Open(std::string_view bytes, const SealedName& n
   std::string plaintext(sealed->ciphertext.size(), '\0');
   std::string tag(sealed->tag);
   int written = 0;
-  Require(EVP_DecryptInit_ex2(context.get(), EVP_aes_256_gcm(), Bytes(record_key.Reveal()),
+  Require(EVP_DecryptInit_ex2(context.get(), Cipher(), Bytes(record_key.Reveal()),
                               Bytes(sealed->nonce), nullptr) == 1);
   Require(EVP_DecryptUpdate(context.get(), nullptr, &written, Bytes(data),
                             static_cast<int>(data.size())) == 1);

@@ -27,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "base/secret.h"
+#include "grants/hmac.h"
 
 namespace tokenbroker::grants {
 
@@ -64,14 +65,18 @@ class KeyRing {
   bool SealedWithFirst(std::string_view sealed) const;
 
  private:
-  using Keys = std::shared_ptr<const std::vector<SealingKey>>;
+  struct Key {
+    std::string id;
+    HmacKey key;
+  };
+  using Keys = std::shared_ptr<const std::vector<Key>>;
   // Apart, so that a ring can be moved until it is used.
   struct Current {
     Mutex mutex;
     Keys keys ABSL_GUARDED_BY(mutex);
   };
 
-  explicit KeyRing(std::vector<SealingKey> keys);
+  explicit KeyRing(const std::vector<SealingKey>& keys);
 
   Keys keys() const;
 

@@ -259,6 +259,14 @@ int CurlEngine::OnTimer(long milliseconds) {
     timer_.cancel();
     return 0;
   }
+  if (milliseconds == 0) {
+    // As for every new transfer: what was posted before this joins in, and the kernel's timer stays
+    // as it is.
+    asio::post(strand_, [self = shared_from_this(), round] {
+      if (round == self->timer_round_) self->Act(CURL_SOCKET_TIMEOUT, 0);
+    });
+    return 0;
+  }
   timer_.expires_after(std::chrono::milliseconds(milliseconds));
   timer_.async_wait([self = shared_from_this(), round](asio::error_code cancelled) {
     if (!cancelled && round == self->timer_round_) self->Act(CURL_SOCKET_TIMEOUT, 0);

@@ -25,6 +25,9 @@ constexpr long kMaxConnectionLifetimeSeconds = 600;
 // Only a new connection needs a look-up; one that was refused must not be led to the same dead
 // address for a minute, which is libcurl's default.
 constexpr long kNameLifetimeSeconds = 2;
+// What a request sends at a time. libcurl's default is so large that the allocator tidies up its
+// whole heap after each transfer.
+constexpr long kUploadBufferBytes = 16 << 10;
 // Trust stores are read anew this often, so that a replaced CA file is noticed.
 constexpr long kTrustStoreSeconds = 300;
 
@@ -177,6 +180,7 @@ void CurlTransfer::ConfigureMethod() {
   }
   Set(CURLOPT_POST, 1L);
   if (request_.method != "POST") Set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  Set(CURLOPT_UPLOAD_BUFFERSIZE, kUploadBufferBytes);
   Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
   Set(CURLOPT_READFUNCTION, &CurlTransfer::OnUpload);
   Set(CURLOPT_READDATA, this);

@@ -15,11 +15,7 @@ namespace {
 class Gathering {
  public:
   Gathering(std::size_t results, std::size_t batches, Completion<std::vector<RedisResult>> done)
-      : signals_(batches), missing_(batches), done_(std::move(done)) {
-    const absl::Status absent = Error(Reason::kInternal);
-    results_.reserve(results);
-    for (std::size_t i = 0; i < results; ++i) results_.emplace_back(absent);
-  }
+      : signals_(batches), results_(results), missing_(batches), done_(std::move(done)) {}
 
   void Take(const std::vector<std::size_t>& places, bool asking,
             absl::StatusOr<std::vector<RedisReply>> replies) {

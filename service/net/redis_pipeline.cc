@@ -171,6 +171,7 @@ void RedisPipeline::Add(std::shared_ptr<RedisBatch> batch, absl::Duration timeou
   batch->counted = options_->counters;
   if (batch->counted) ++batch->counted->unanswered;
   if (batch->deadline < timer_at_) SetTimer(batch->deadline);
+  batch->replies.reserve(batch->expected);
   waiting_.push_back(std::move(batch));
   ScheduleWrite();
 }

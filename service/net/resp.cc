@@ -4,6 +4,8 @@
 #include <hiredis/read.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <limits>
 #include <new>
 #include <utility>
@@ -32,6 +34,19 @@ struct RespReader::Budget {
 namespace {
 
 constexpr std::size_t kMaxCommandBytes = 64 << 20;
+constexpr std::string_view kEndOfLine = "\r\n";
+// A type, a number, and two ends of lines.
+constexpr std::size_t kMostHeaderBytes = 32;
+
+// Not through hiredis, which prints each number with sprintf into a copy that has to be wiped.
+void AppendHeader(char type, std::size_t number, WipingBuffer& out) {
+  std::array<char, kMostHeaderBytes> header;
+  header[0] = type;
+  const auto [end, error] = std::to_chars(header.data() + 1, header.data() + header.size(), number);
+  static_cast<void>(error);  // every size_t fits
+  out.Append({header.data(), static_cast<std::size_t>(end - header.data())});
+  out.Append(kEndOfLine);
+}
 
 absl::Status BadReply(std::string_view cause) {
   return WithDelivery(Error(Reason::kStoreUnavailable), Delivery::kUnknown, cause);
@@ -122,24 +137,17 @@ redisReplyObjectFunctions* Functions() {
 
 absl::Status EncodeRedisCommand(RedisCommand command, WipingBuffer& out) {
   if (command.empty()) return ErrorWithMessage(Reason::kInvalidRequest, "A command has no name.");
-  std::vector<const char*> arguments;
-  std::vector<std::size_t> sizes;
-  std::size_t total = 0;
-  for (const std::string& argument : command) {
-    arguments.push_back(argument.data());
-    sizes.push_back(argument.size());
-    total += argument.size() + 32;
-  }
+  std::size_t total = kMostHeaderBytes;
+  for (const std::string& argument : command) total += argument.size() + kMostHeaderBytes;
   if (total > kMaxCommandBytes) return Error(Reason::kLimitReached, {{"limit", "redis_command"}});
-  char* formatted = nullptr;
-  const auto size = redisFormatCommandArgv(&formatted, static_cast<int>(command.size()),
-                                           arguments.data(), sizes.data());
-  for (std::string& argument : command) WipeString(argument);
-  if (size < 0) return Error(Reason::kInternal);
-  const auto bytes = static_cast<std::size_t>(size);
-  out.Append({formatted, bytes});
-  WipeMemory(formatted, bytes);
-  redisFreeCommand(formatted);
+  out.Reserve(total);
+  AppendHeader('*', command.size(), out);
+  for (std::string& argument : command) {
+    AppendHeader('$', argument.size(), out);
+    out.Append(argument);
+    out.Append(kEndOfLine);
+    WipeString(argument);
+  }
   return absl::OkStatus();
 }
 

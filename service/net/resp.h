@@ -1,4 +1,4 @@
-// The Redis protocol (RESP2), written and read by hiredis.
+// The Redis protocol (RESP2), read by hiredis.
 #pragma once
 
 #include <cstddef>

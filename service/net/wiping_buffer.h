@@ -19,18 +19,25 @@ class WipingBuffer {
   WipingBuffer& operator=(const WipingBuffer&) = delete;
   ~WipingBuffer() { WipeString(bytes_); }
 
+  // Makes room for `more` bytes besides what there is.
+  void Reserve(std::size_t more) {
+    if (bytes_.size() + more <= bytes_.capacity()) return;
+    std::string larger;
+    larger.reserve(std::max(2 * bytes_.capacity(), bytes_.size() + more));
+    larger.append(bytes_);
+    WipeString(bytes_);
+    bytes_ = std::move(larger);
+  }
   void Append(std::string_view more) {
-    if (bytes_.size() + more.size() > bytes_.capacity()) {
-      std::string larger;
-      larger.reserve(std::max(2 * bytes_.capacity(), bytes_.size() + more.size()));
-      larger.append(bytes_);
-      WipeString(bytes_);
-      bytes_ = std::move(larger);
-    }
+    Reserve(more.size());
     bytes_.append(more);
   }
 
-  void Clear() { WipeString(bytes_); }
+  // Keeps the room. The spare bytes hold nothing: they were wiped when they were let go.
+  void Clear() {
+    WipeMemory(bytes_.data(), bytes_.size());
+    bytes_.clear();
+  }
   std::string_view view() const { return bytes_; }
   std::size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -11,7 +13,11 @@
 #include "bench/provider_stub.h"
 #include "grants/record.h"
 #include "net/redis_connection.h"
+#include "net/redis_single.h"
+#include "storage/redis/index_key.h"
 #include "storage/redis/keys.h"
+#include "storage/redis/redis_calls.h"
+#include "storage/redis/redis_index.h"
 
 namespace tokenbroker::bench {
 namespace {
@@ -63,6 +69,16 @@ void FillRedis(Runtime& runtime, const storage::RedisStoreOptions& options, std:
   const grants::KeyRing ring = BenchRing();
   const storage::RedisKeys keys(options.key_prefix);
   RedisConnection redis(runtime, clock, options.redis);
+  RedisPoolOptions pool{.redis = options.redis, .connections = 1};
+  storage::RedisCalls calls(
+      std::make_unique<SingleRedis>(runtime, clock, std::move(pool), std::nullopt),
+      options.redis->command_timeout);
+  storage::IndexKey index_key(calls, keys, ring);
+  const auto names = RunBlocking(runtime, index_key.Get());
+  if (!names.ok()) {
+    std::fprintf(stderr, "%s\n", names.status().ToString().c_str());
+    std::exit(1);
+  }
   const auto milliseconds = [](absl::Time time) {
     return std::to_string(absl::ToUnixMillis(time));
   };
@@ -77,6 +93,7 @@ void FillRedis(Runtime& runtime, const storage::RedisStoreOptions& options, std:
       const std::string key = keys.Grant(grant.id);
       const int shard = storage::ShardOf(grant.id);
       const std::string used = std::to_string(absl::ToUnixMicros(grant.last_used_at));
+      const std::string created = std::to_string(absl::ToUnixMicros(grant.created_at));
       commands.push_back({"HSET", key, "generation", "1", "fence", "0", "state", "active", "record",
                           ring.Seal(grants::SerializeGrant(grant), {.name = key, .generation = 1}),
                           "change", RandomToken(16)});
@@ -85,10 +102,10 @@ void FillRedis(Runtime& runtime, const storage::RedisStoreOptions& options, std:
       commands.push_back({"ZADD", keys.Due(shard), milliseconds(when), grant.id});
       commands.push_back(
           {"ZADD", keys.DueShards(), "LT", milliseconds(when), std::to_string(shard)});
-      for (const char* kind : {"caller", "client"}) {
-        commands.push_back({"ZADD", keys.Index(kind, "all"), used, grant.id});
+      for (const std::string& index : storage::IndexesOf(grant, keys, **names)) {
+        commands.push_back({"ZADD", index, created, grant.id});
+        commands.push_back({"PEXPIREAT", index, milliseconds(*grant.ends_at)});
       }
-      commands.push_back({"ZADD", keys.Index("subject", grant.id_token.subject), used, grant.id});
     }
     const auto replies =
         RunBlocking(runtime, redis.Commands(std::move(commands), absl::InfiniteFuture()));

@@ -1,4 +1,5 @@
 #include "contract/grant_store_contract.h"
+#include "grants/record.h"
 
 namespace tokenbroker::testing {
 namespace {
@@ -29,6 +30,30 @@ TEST_F(LeaseContract, IsHeldByOne) {
 
 TEST_F(LeaseContract, IsOfAGrantThatExists) {
   EXPECT_THAT(Acquire("holder"), FailsWith(Reason::kGrantUnknown));
+}
+
+TEST_F(LeaseContract, ComesWithTheGrantWhereThatIsAskedFor) {
+  Created("grant");
+  ASSERT_OK(Run(store().TouchGrant("grant", absl::FromUnixSeconds(4'000'000'000))));
+  const auto leased = Run(other_replica().LeaseGrant("grant", "holder", absl::Minutes(5)));
+  ASSERT_OK(leased);
+  EXPECT_EQ(leased->lease.grant_id, "grant");
+  EXPECT_EQ(leased->lease.holder, "holder");
+  EXPECT_GT(leased->lease.fence, 0u);
+  const auto found = Run(store().FindGrant("grant"));
+  ASSERT_OK(found);
+  EXPECT_EQ(grants::SerializeGrant(leased->grant), grants::SerializeGrant(*found));
+  EXPECT_EQ(leased->grant.generation, found->generation);
+  EXPECT_EQ(leased->grant.last_used_at, absl::FromUnixSeconds(4'000'000'000));
+
+  const auto refused = Run(store().LeaseGrant("grant", "other", absl::Minutes(5)));
+  EXPECT_THAT(refused, FailsWith(Reason::kLeaseHeld));
+  EXPECT_TRUE(RetryAfterOf(refused.status()).has_value());
+  const auto again = Run(store().LeaseGrant("grant", "holder", absl::Minutes(5)));
+  ASSERT_OK(again);
+  EXPECT_EQ(again->lease.fence, leased->lease.fence);
+  EXPECT_THAT(Run(store().LeaseGrant("no such grant", "holder", absl::Minutes(5))),
+              FailsWith(Reason::kGrantUnknown));
 }
 
 TEST_F(LeaseContract, IsGivenAgainToItsHolder) {

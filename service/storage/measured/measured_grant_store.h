@@ -76,6 +76,11 @@ class MeasuredGrantStore final : public grants::GrantStore {
     return Timed("acquire_lease",
                  inner_->AcquireLease(std::move(grant_id), std::move(holder), lifetime));
   }
+  Task<grants::LeasedGrant> LeaseGrant(std::string grant_id, std::string holder,
+                                       absl::Duration lifetime) override {
+    return Timed("acquire_lease",
+                 inner_->LeaseGrant(std::move(grant_id), std::move(holder), lifetime));
+  }
   StatusTask RenewLease(grants::Lease lease, absl::Duration lifetime) override {
     return Timed("renew_lease", inner_->RenewLease(std::move(lease), lifetime));
   }

@@ -14,6 +14,7 @@ using grants::GrantFilter;
 using grants::GrantPage;
 using grants::GrantState;
 using grants::Lease;
+using grants::LeasedGrant;
 using grants::LookedOver;
 using grants::PendingAuthorization;
 using grants::PendingRevocation;
@@ -96,6 +97,11 @@ Task<grants::RewrapPage> MemoryGrantStore::RewrapGrants(std::size_t page_size,
 Task<Lease> MemoryGrantStore::AcquireLease(std::string grant_id, std::string holder,
                                            absl::Duration lifetime) {
   co_return grants_.AcquireLease(grant_id, std::move(holder), lifetime);
+}
+
+Task<LeasedGrant> MemoryGrantStore::LeaseGrant(std::string grant_id, std::string holder,
+                                               absl::Duration lifetime) {
+  co_return grants_.LeaseGrant(grant_id, std::move(holder), lifetime);
 }
 
 StatusTask MemoryGrantStore::RenewLease(Lease lease, absl::Duration lifetime) {

@@ -9,6 +9,7 @@
 #include "base/status_macros.h"
 #include "grants/grant_commit.h"
 #include "grants/grant_filter.h"
+#include "grants/record.h"
 
 namespace tokenbroker::storage {
 namespace {
@@ -19,6 +20,7 @@ using grants::GrantFilter;
 using grants::GrantPage;
 using grants::GrantState;
 using grants::Lease;
+using grants::LeasedGrant;
 
 // Page tokens need not outlive what they page through.
 grants::KeyRing OwnKeyRing() {
@@ -84,7 +86,8 @@ absl::StatusOr<Grant> MemoryGrants::Find(const std::string& grant_id) const {
 
 absl::Status MemoryGrants::Commit(GrantCommit commit) {
   RETURN_IF_ERROR(grants::CheckCommit(commit));
-  const std::string change = grants::NameOfChange(commit, hash_);
+  const std::string change =
+      grants::NameOfChange(commit, grants::SerializeGrant(commit.grant), hash_);
   const MutexLock lock(mutex_);
   Entry* const entry = FindLive(commit.grant.id);
   if (entry == nullptr) return Error(Reason::kGrantUnknown);
@@ -162,14 +165,28 @@ absl::StatusOr<Lease> MemoryGrants::AcquireLease(const std::string& grant_id, st
   const MutexLock lock(mutex_);
   Entry* const entry = FindLive(grant_id);
   if (entry == nullptr) return Error(Reason::kGrantUnknown);
+  return GiveLease(*entry, std::move(holder), lifetime);
+}
+
+absl::StatusOr<LeasedGrant> MemoryGrants::LeaseGrant(const std::string& grant_id,
+                                                     std::string holder, absl::Duration lifetime) {
+  const MutexLock lock(mutex_);
+  Entry* const entry = FindLive(grant_id);
+  if (entry == nullptr) return Error(Reason::kGrantUnknown);
+  ASSIGN_OR_RETURN(Lease lease, GiveLease(*entry, std::move(holder), lifetime));
+  return LeasedGrant{.lease = std::move(lease), .grant = entry->grant.Copy()};
+}
+
+absl::StatusOr<Lease> MemoryGrants::GiveLease(Entry& entry, std::string holder,
+                                              absl::Duration lifetime) {
   const absl::Time now = clock_.Now();
-  const bool held = entry->lease && entry->lease->ends_at > now;
-  if (held && entry->lease->holder != holder) {
-    return WithRetryAfter(Error(Reason::kLeaseHeld), entry->lease->ends_at - now);
+  const bool held = entry.lease && entry.lease->ends_at > now;
+  if (held && entry.lease->holder != holder) {
+    return WithRetryAfter(Error(Reason::kLeaseHeld), entry.lease->ends_at - now);
   }
-  if (!held) ++entry->fence;
-  entry->lease = HeldLease{holder, now + lifetime};
-  return Lease{.grant_id = grant_id, .holder = std::move(holder), .fence = entry->fence};
+  if (!held) ++entry.fence;
+  entry.lease = HeldLease{holder, now + lifetime};
+  return Lease{.grant_id = entry.grant.id, .holder = std::move(holder), .fence = entry.fence};
 }
 
 absl::Status MemoryGrants::RenewLease(const Lease& lease, absl::Duration lifetime) {

@@ -41,6 +41,8 @@ class MemoryGrants {
 
   absl::StatusOr<grants::Lease> AcquireLease(const std::string& grant_id, std::string holder,
                                              absl::Duration lifetime);
+  absl::StatusOr<grants::LeasedGrant> LeaseGrant(const std::string& grant_id, std::string holder,
+                                                 absl::Duration lifetime);
   absl::Status RenewLease(const grants::Lease& lease, absl::Duration lifetime);
   void ReleaseLease(const grants::Lease& lease);
 
@@ -70,6 +72,8 @@ class MemoryGrants {
   using Times = std::set<std::pair<absl::Time, std::string>>;
 
   Entry* FindLive(const std::string& grant_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<grants::Lease> GiveLease(Entry& entry, std::string holder, absl::Duration lifetime)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Holds(const Entry& entry, const grants::Lease& lease) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SetDue(Entry& entry, std::optional<absl::Time> when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -47,8 +47,9 @@ RedisRequest Encode(const RedisCall& call, bool by_hash) {
     request.command = call.words;
     return request;
   }
-  request.command = {by_hash ? "EVALSHA" : "EVAL",
-                     std::string(by_hash ? call.script->sha1 : call.script->source)};
+  request.command.reserve(2 + call.words.size());
+  request.command.emplace_back(by_hash ? "EVALSHA" : "EVAL");
+  request.command.emplace_back(by_hash ? call.script->sha1 : call.script->source);
   request.command.insert(request.command.end(), call.words.begin(), call.words.end());
   return request;
 }
@@ -97,7 +98,9 @@ struct Open {
 
 RedisCall RedisCall::Run(const Script& script, std::vector<std::string> keys,
                          std::vector<std::string> arguments) {
-  RedisCall call{&script, {std::to_string(keys.size())}};
+  RedisCall call{&script, {}};
+  call.words.reserve(1 + keys.size() + arguments.size());
+  call.words.push_back(std::to_string(keys.size()));
   call.words.insert(call.words.end(), std::make_move_iterator(keys.begin()),
                     std::make_move_iterator(keys.end()));
   call.words.insert(call.words.end(), std::make_move_iterator(arguments.begin()),
@@ -111,15 +114,20 @@ RedisCalls::RedisCalls(std::unique_ptr<RedisServers> servers, absl::Duration pat
 asio::awaitable<std::vector<RedisResult>> RedisCalls::MakeEach(std::size_t affinity,
                                                                std::vector<RedisCall> calls) {
   const auto end = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(patience_);
-  std::vector<RedisResult> results;
+  std::vector<RedisResult> results(calls.size());
   std::vector<Open> open;
+  open.reserve(calls.size());
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    results.emplace_back(Error(Reason::kInternal, {{"check", "cross_slot"}}));
-    if (StaysInOneSlot(calls[i])) open.push_back({.place = i});
+    if (StaysInOneSlot(calls[i])) {
+      open.push_back({.place = i});
+    } else {
+      results[i] = Error(Reason::kInternal, {{"check", "cross_slot"}});
+    }
   }
   absl::Duration pause = kFirstPause;
   while (!open.empty()) {
     std::vector<RedisRequest> requests;
+    requests.reserve(open.size());
     for (const Open& call : open) requests.push_back(Encode(calls[call.place], call.by_hash));
     std::vector<RedisResult> got = co_await servers_->Send(affinity, std::move(requests));
     const bool patient = std::chrono::steady_clock::now() < end;
@@ -152,6 +160,7 @@ asio::awaitable<std::vector<RedisResult>> RedisCalls::MakeEach(std::size_t affin
 Task<std::vector<RedisReply>> RedisCalls::Make(std::size_t affinity, std::vector<RedisCall> calls) {
   std::vector<RedisResult> results = co_await MakeEach(affinity, std::move(calls));
   std::vector<RedisReply> replies;
+  replies.reserve(results.size());
   for (RedisResult& result : results) {
     if (!result.ok()) co_return std::move(result).status();
     replies.push_back(*std::move(result));
@@ -177,6 +186,7 @@ std::unique_ptr<RedisListening> RedisCalls::Listen(RedisSubscription subscriptio
 absl::StatusOr<std::vector<std::string>> StringsOf(const RedisReply& reply) {
   if (reply.Array() == nullptr) return UnexpectedReply();
   std::vector<std::string> strings;
+  strings.reserve(reply.Array()->size());
   for (const RedisReply& element : *reply.Array()) {
     if (element.String() == nullptr) return UnexpectedReply();
     strings.push_back(*element.String());

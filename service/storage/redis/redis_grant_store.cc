@@ -17,6 +17,7 @@ using grants::GrantFilter;
 using grants::GrantPage;
 using grants::GrantState;
 using grants::Lease;
+using grants::LeasedGrant;
 using grants::LookedOver;
 using grants::PendingAuthorization;
 using grants::PendingRevocation;
@@ -131,6 +132,11 @@ Task<grants::RewrapPage> RedisGrantStore::RewrapGrants(std::size_t page_size,
 Task<Lease> RedisGrantStore::AcquireLease(std::string grant_id, std::string holder,
                                           absl::Duration lifetime) {
   return leases_.Acquire(std::move(grant_id), std::move(holder), lifetime);
+}
+
+Task<LeasedGrant> RedisGrantStore::LeaseGrant(std::string grant_id, std::string holder,
+                                              absl::Duration lifetime) {
+  return leases_.AcquireAndRead(std::move(grant_id), std::move(holder), lifetime);
 }
 
 StatusTask RedisGrantStore::RenewLease(Lease lease, absl::Duration lifetime) {

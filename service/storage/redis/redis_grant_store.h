@@ -78,6 +78,8 @@ class RedisGrantStore final : public grants::GrantStore, public limits::LimitSto
 
   Task<grants::Lease> AcquireLease(std::string grant_id, std::string holder,
                                    absl::Duration lifetime) override;
+  Task<grants::LeasedGrant> LeaseGrant(std::string grant_id, std::string holder,
+                                       absl::Duration lifetime) override;
   StatusTask RenewLease(grants::Lease lease, absl::Duration lifetime) override;
   StatusTask ReleaseLease(grants::Lease lease) override;
 

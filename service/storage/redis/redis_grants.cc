@@ -38,9 +38,14 @@ std::string_view ToText(GrantState state) {
   return "revoked";
 }
 
-std::string Sealed(const Grant& grant, const RedisParts& parts) {
-  return parts.ring.Seal(grants::SerializeGrant(grant),
+// `record` is SerializeGrant(grant).
+std::string Sealed(const Grant& grant, const Secret& record, const RedisParts& parts) {
+  return parts.ring.Seal(record,
                          {.name = parts.keys.Grant(grant.id), .generation = grant.generation});
+}
+
+std::string Sealed(const Grant& grant, const RedisParts& parts) {
+  return Sealed(grant, grants::SerializeGrant(grant), parts);
 }
 
 std::string LifetimeOf(const Grant& grant, const RedisParts& parts) {
@@ -56,6 +61,30 @@ void AppendNoteDue(const Grant& grant, const RedisParts& parts, std::vector<Redi
   if (!grant.next_refresh_at) return;
   calls.push_back(RedisCall::Command(
       {"ZADD", parts.keys.DueShards(), "LT", DueTimeOf(grant), std::to_string(ShardOf(grant.id))}));
+}
+
+// Keeps the sets of a grant that stays as long as the grant, and asks whether they know of it.
+void AppendKeepInIndexes(const Grant& grant, const std::vector<std::string>& indexes,
+                         const RedisParts& parts, std::vector<RedisCall>& calls) {
+  for (const std::string& index : indexes) {
+    calls.push_back(RedisCall::Command({"ZSCORE", index, grant.id}));
+    if (grant.ends_at) {
+      calls.push_back(RedisCall::Command({"PEXPIRE", index, LifetimeOf(grant, parts), "GT"}));
+    }
+  }
+}
+
+// Those of `indexes` that do not know of `grant`. `results` are those of a commit and of the calls
+// of AppendKeepInIndexes after it; what could not be asked is taken for an entry that is missing.
+std::vector<std::string> MissedIn(const std::vector<std::string>& indexes, const Grant& grant,
+                                  const std::vector<absl::StatusOr<RedisReply>>& results) {
+  const std::size_t calls_each = grant.ends_at ? 2 : 1;
+  std::vector<std::string> missed;
+  for (std::size_t i = 0; i < indexes.size(); ++i) {
+    const absl::StatusOr<RedisReply>& score = results[1 + i * calls_each];
+    if (!score.ok() || score->IsNil()) missed.push_back(indexes[i]);
+  }
+  return missed;
 }
 
 absl::Status StatusOfWord(const std::string& word) {
@@ -80,18 +109,26 @@ absl::StatusOr<Grant> ReadGrant(const std::string& grant_id, const RedisReply& r
   const auto* fields = record.Array();
   if (fields == nullptr || fields->size() != 2) return UnexpectedReply();
   if ((*fields)[0].IsNil()) return Error(Reason::kGrantUnknown);
-  const std::string* const generation_text = (*fields)[0].String();
-  const std::string* const sealed = (*fields)[1].String();
+  const std::string nothing;
+  const auto text = [&nothing](const RedisReply& reply) -> const std::string& {
+    return reply.String() == nullptr ? nothing : *reply.String();
+  };
+  const StoredGrant stored{
+      .generation = text((*fields)[0]), .record = text((*fields)[1]), .used_at = text(used)};
+  return OpenGrant(grant_id, stored, parts);
+}
+
+absl::StatusOr<Grant> OpenGrant(const std::string& grant_id, const StoredGrant& stored,
+                                const RedisParts& parts) {
   std::uint64_t generation = 0;
-  if (generation_text == nullptr || sealed == nullptr ||
-      !absl::SimpleAtoi(*generation_text, &generation)) {
+  if (!absl::SimpleAtoi(stored.generation, &generation)) {
     return Error(Reason::kRecordUnreadable, {{"check", "malformed"}});
   }
   const grants::SealedName name{.name = parts.keys.Grant(grant_id), .generation = generation};
-  ASSIGN_OR_RETURN(const Secret bytes, parts.ring.Open(*sealed, name));
+  ASSIGN_OR_RETURN(const Secret bytes, parts.ring.Open(stored.record, name));
   ASSIGN_OR_RETURN(Grant grant, grants::ParseGrant(bytes.Reveal()));
   double used_at = 0;
-  if (used.String() != nullptr && absl::SimpleAtod(*used.String(), &used_at)) {
+  if (absl::SimpleAtod(stored.used_at, &used_at)) {
     grant.last_used_at =
         std::max(grant.last_used_at, absl::FromUnixMicros(static_cast<std::int64_t>(used_at)));
   }
@@ -118,7 +155,7 @@ StatusTask RedisGrants::Create(Grant grant) {
   // After the record: who finds the id finds the grant. In a cluster these are other servers, and a
   // grant that a logout would not find is not let in.
   std::vector<RedisCall> entries;
-  AppendAddToIndexes(grant, parts_, *names, entries);
+  AppendAddToIndexes(grant, IndexesOf(grant, parts_.keys, *names), parts_, entries);
   AppendNoteDue(grant, parts_, entries);
   CO_RETURN_IF_ERROR((co_await parts_.calls.Make(AffinityOf(shard), std::move(entries))).status());
   co_await TendIndexes(IndexesOf(grant, parts_.keys, *names), parts_);
@@ -138,6 +175,8 @@ StatusTask RedisGrants::Commit(GrantCommit commit) {
   CO_ASSIGN_OR_RETURN(const auto names, co_await parts_.index_key.Get());
   const Grant& grant = commit.grant;
   const int shard = ShardOf(grant.id);
+  const Secret record = grants::SerializeGrant(grant);
+  const bool is_new = grant.generation != commit.expected_generation;
   std::vector<RedisCall> calls;
   calls.push_back(
       RedisCall::Run(
@@ -145,22 +184,29 @@ StatusTask RedisGrants::Commit(GrantCommit commit) {
           {parts_.keys.Grant(grant.id), parts_.keys.Lease(grant.id), parts_.keys.Used(shard),
            parts_.keys.Due(shard)},
           {grant.id, std::to_string(commit.expected_generation), std::to_string(grant.generation),
-           Sealed(grant, parts_), grants::NameOfChange(commit, *names),
+           Sealed(grant, record, parts_), grants::NameOfChange(commit, record, *names),
            commit.lease ? LeaseValue(*commit.lease) : "", commit.release_lease ? "1" : "0",
            LifetimeOf(grant, parts_), DueTimeOf(grant), UnixMicroseconds(grant.last_used_at)})
           .Replicated());
-  // A hint, in a cluster on another server: what is stored is stored without it.
-  if (grant.generation != commit.expected_generation) AppendNoteDue(grant, parts_, calls);
+  // Hints, in a cluster on other servers: what is stored is stored without them.
+  std::vector<std::string> indexes;
+  if (is_new) {
+    indexes = IndexesOf(grant, parts_.keys, *names);
+    AppendKeepInIndexes(grant, indexes, parts_, calls);
+    AppendNoteDue(grant, parts_, calls);
+  }
   const std::vector<absl::StatusOr<RedisReply>> results =
       co_await parts_.calls.MakeEach(AffinityOf(shard), std::move(calls));
   CO_RETURN_IF_ERROR(results.front().status());
   CO_ASSIGN_OR_RETURN(const std::vector<std::string> words, WordsOf(*results.front()));
   CO_RETURN_IF_ERROR(StatusOfWord(words.front()));
-  if (grant.generation != commit.expected_generation) {
-    // Repairs what an interrupted change or a failover may have left out. Best effort.
+  if (is_new) {
+    // Repairs what an interrupted change or a failover has left out. Best effort.
     std::vector<RedisCall> repairs;
-    AppendAddToIndexes(grant, parts_, *names, repairs);
-    (void)co_await parts_.calls.Make(AffinityOf(shard), std::move(repairs));
+    AppendAddToIndexes(grant, MissedIn(indexes, grant, results), parts_, repairs);
+    if (!repairs.empty()) {
+      (void)co_await parts_.calls.Make(AffinityOf(shard), std::move(repairs));
+    }
   }
   co_return absl::OkStatus();
 }

@@ -17,6 +17,16 @@ void AppendRead(const std::string& grant_id, const RedisParts& parts,
 absl::StatusOr<grants::Grant> ReadGrant(const std::string& grant_id, const RedisReply& record,
                                         const RedisReply& used, const RedisParts& parts);
 
+// A grant as it lies in Redis.
+struct StoredGrant {
+  const std::string& generation;
+  const std::string& record;   // sealed
+  const std::string& used_at;  // in us; empty: nothing is known
+};
+// Errors: RECORD_UNREADABLE.
+absl::StatusOr<grants::Grant> OpenGrant(const std::string& grant_id, const StoredGrant& stored,
+                                        const RedisParts& parts);
+
 // The part of grants::GrantStore that creates, reads and changes single grants; see there.
 // Thread-safe.
 class RedisGrants {

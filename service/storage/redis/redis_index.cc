@@ -41,11 +41,11 @@ std::optional<std::string> IndexFor(const grants::GrantFilter& filter, const Red
   return std::nullopt;
 }
 
-void AppendAddToIndexes(const grants::Grant& grant, const RedisParts& parts,
-                        const grants::KeyedHash& names, std::vector<RedisCall>& calls) {
+void AppendAddToIndexes(const grants::Grant& grant, std::vector<std::string> indexes,
+                        const RedisParts& parts, std::vector<RedisCall>& calls) {
   const std::string lifetime =
       grant.ends_at ? Milliseconds(*grant.ends_at - parts.clock.Now()) : "";
-  for (std::string& index : IndexesOf(grant, parts.keys, names)) {
+  for (std::string& index : indexes) {
     calls.push_back(RedisCall::Run(scripts::kAddToIndex, {std::move(index)},
                                    {grant.id, UnixMicroseconds(grant.created_at), lifetime}));
   }

@@ -24,10 +24,10 @@ std::vector<std::string> IndexesOf(const grants::Grant& grant, const RedisKeys& 
 std::optional<std::string> IndexFor(const grants::GrantFilter& filter, const RedisKeys& keys,
                                     const grants::KeyedHash& names);
 
-// Calls that add `grant` to its sets, or keep it there; to be made right after it is stored, so
-// that whoever finds the id finds the grant.
-void AppendAddToIndexes(const grants::Grant& grant, const RedisParts& parts,
-                        const grants::KeyedHash& names, std::vector<RedisCall>& calls);
+// Calls that add `grant` to `indexes`, which are some of its sets, or keep it there; to be made
+// right after it is stored, so that whoever finds the id finds the grant.
+void AppendAddToIndexes(const grants::Grant& grant, std::vector<std::string> indexes,
+                        const RedisParts& parts, std::vector<RedisCall>& calls);
 
 // Looks at a few grants of each of `indexes`, picked at random, and takes out those that are gone.
 // Done with every new and every ended grant, this keeps the dead a minority. Best effort.

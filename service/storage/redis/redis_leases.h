@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "base/task.h"
@@ -19,10 +20,18 @@ class RedisLeases {
   explicit RedisLeases(const RedisParts& parts) : parts_(parts) {}
 
   Task<grants::Lease> Acquire(std::string grant_id, std::string holder, absl::Duration lifetime);
+  Task<grants::LeasedGrant> AcquireAndRead(std::string grant_id, std::string holder,
+                                           absl::Duration lifetime);
   StatusTask Renew(grants::Lease lease, absl::Duration lifetime);
   StatusTask Release(grants::Lease lease);
 
  private:
+  enum class Reading { kNothing, kGrant };
+
+  // The words of a script that gave the lease.
+  Task<std::vector<std::string>> Ask(const std::string& grant_id, const std::string& holder,
+                                     absl::Duration lifetime, Reading reading);
+
   const RedisParts parts_;
 };
 

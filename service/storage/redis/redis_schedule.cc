@@ -12,9 +12,11 @@ namespace tokenbroker::storage {
 namespace {
 
 constexpr absl::Duration kListShardsEvery = absl::Minutes(1);
-constexpr int kDueShardsAtOnce = 128;
+constexpr int kShardsAtOnce = 128;
+// A shard that is due has something to claim, so that more than are wanted are looked at in vain.
+constexpr std::size_t kFewestShardsAtOnce = 32;
 // Rounds in one call, enough for every shard once and for those that others were faster at.
-constexpr int kMaxRounds = 2 * kShards / kDueShardsAtOnce;
+constexpr int kMaxRounds = 2 * kShards / static_cast<int>(kFewestShardsAtOnce);
 
 // Adds that `shard` is to be looked at when its next grant is due, as `score` says it.
 void Postpone(int shard, const std::string& was, const std::string& score, absl::Time now,
@@ -47,12 +49,12 @@ Task<std::vector<std::string>> RedisSchedule::ClaimDue(absl::Time now, std::size
 
 Task<bool> RedisSchedule::Round(absl::Time now, std::size_t limit, absl::Duration visibility,
                                 std::vector<std::string>& claimed) {
-  CO_ASSIGN_OR_RETURN(std::vector<Shard> shards, co_await ShardsToLookAt(now));
+  const std::size_t wanted = limit - claimed.size();
+  CO_ASSIGN_OR_RETURN(std::vector<Shard> shards, co_await ShardsToLookAt(now, wanted));
   if (shards.empty()) co_return false;
   Postponements postponements;
   CO_ASSIGN_OR_RETURN(std::vector<Shard> due,
                       co_await LookAt(std::move(shards), now, postponements));
-  const std::size_t wanted = limit - claimed.size();
   if (due.size() > wanted) due.resize(wanted);
   absl::Status status;
   if (!due.empty()) {
@@ -109,9 +111,9 @@ Task<absl::Time> RedisSchedule::NextDue() {
 
 Task<grants::ScheduleSummary> RedisSchedule::Summarize(absl::Time now) {
   grants::ScheduleSummary summary;
-  for (int shard = 0; shard < kShards; shard += kDueShardsAtOnce) {
+  for (int shard = 0; shard < kShards; shard += kShardsAtOnce) {
     std::vector<RedisCall> calls;
-    for (int i = shard; i < std::min(shard + kDueShardsAtOnce, kShards); ++i) {
+    for (int i = shard; i < std::min(shard + kShardsAtOnce, kShards); ++i) {
       const std::string due = parts_.keys.Due(i);
       calls.push_back(RedisCall::Command({"ZCARD", due}));
       calls.push_back(RedisCall::Command({"ZCOUNT", due, "-inf", UnixMilliseconds(now)}));
@@ -152,11 +154,13 @@ StatusTask RedisSchedule::ListShards() {
   co_return (co_await parts_.calls.Make(0, std::move(calls))).status();
 }
 
-Task<std::vector<RedisSchedule::Shard>> RedisSchedule::ShardsToLookAt(absl::Time now) {
+Task<std::vector<RedisSchedule::Shard>> RedisSchedule::ShardsToLookAt(absl::Time now,
+                                                                      std::size_t wanted) {
+  const std::size_t most = std::clamp(wanted, kFewestShardsAtOnce, std::size_t{kShardsAtOnce});
   std::vector<RedisCall> calls;
   calls.push_back(
       RedisCall::Command({"ZRANGEBYSCORE", parts_.keys.DueShards(), "-inf", UnixMilliseconds(now),
-                          "WITHSCORES", "LIMIT", "0", std::to_string(kDueShardsAtOnce)}));
+                          "WITHSCORES", "LIMIT", "0", std::to_string(most)}));
   CO_ASSIGN_OR_RETURN(const std::vector<RedisReply> replies,
                       co_await parts_.calls.Make(0, std::move(calls)));
   CO_ASSIGN_OR_RETURN(const std::vector<std::string> entries, StringsOf(replies.front()));

@@ -45,7 +45,8 @@ class RedisSchedule {
   // Whether it is time to list all shards in the set again, in case Redis lost some.
   bool TimeToListShards(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
   StatusTask ListShards();
-  Task<std::vector<Shard>> ShardsToLookAt(absl::Time now);
+  // The most overdue, of which `wanted` grants are to be claimed.
+  Task<std::vector<Shard>> ShardsToLookAt(absl::Time now, std::size_t wanted);
   // Those of `shards` that have something due; the others are to be postponed.
   Task<std::vector<Shard>> LookAt(std::vector<Shard> shards, absl::Time now,
                                   Postponements& postponements);

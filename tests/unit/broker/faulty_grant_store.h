@@ -86,6 +86,11 @@ class FaultyGrantStore final : public grants::GrantStore {
     ++acquisitions_;
     return Guard(inner().AcquireLease(std::move(grant_id), std::move(holder), lifetime));
   }
+  Task<grants::LeasedGrant> LeaseGrant(std::string grant_id, std::string holder,
+                                       absl::Duration lifetime) override {
+    ++acquisitions_;
+    return Guard(inner().LeaseGrant(std::move(grant_id), std::move(holder), lifetime));
+  }
   StatusTask RenewLease(grants::Lease lease, absl::Duration lifetime) override {
     // By its own clock: not counted among the calls.
     return Count(inner().RenewLease(std::move(lease), lifetime), renewals_);

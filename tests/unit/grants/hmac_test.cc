@@ -1,5 +1,6 @@
 #include "grants/hmac.h"
 
+#include "absl/strings/escaping.h"
 #include "gtest/gtest.h"
 
 namespace tokenbroker::grants {
@@ -20,8 +21,17 @@ TEST(KeyedHash, DiffersByKeyKindValueAndSplit) {
   EXPECT_NE(Hash('a').Of("session", {"ab", "c"}), Hash('a').Of("session", {"a", "bc"}));
 }
 
+// RFC 4231, test case 2.
+TEST(HmacKey, IsHmacSha256) {
+  const HmacKey key(Secret("Jefe"));
+  const std::string digest = key.DigestOf("what do ya want for nothing?");
+  EXPECT_EQ(absl::BytesToHexString(digest),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(key.DigestOf("what do ya want for nothing?"), digest);
+}
+
 TEST(ExpandKey, GivesAKeyPerLabelAndName) {
-  const Secret key(std::string(32, 'k'));
+  const HmacKey key(Secret(std::string(32, 'k')));
   EXPECT_EQ(ExpandKey(key, "label", "name"), ExpandKey(key, "label", "name"));
   EXPECT_EQ(ExpandKey(key, "label", "name").size(), 32u);
   EXPECT_FALSE(ExpandKey(key, "label", "name") == ExpandKey(key, "label", "other"));
