@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "base/secret.h"
 
@@ -19,12 +21,21 @@ absl::Status ErrnoStatus(int error) {
   return absl::InvalidArgumentError(text);
 }
 
-absl::StatusOr<std::string> ReadAll(int descriptor, std::size_t max_bytes) {
-  // One byte more than allowed shows that the file is too large. The buffer never grows, so that no
-  // copy of a secret is left behind.
-  std::string text(max_bytes + 1, '\0');
+// Makes `text` larger and leaves no copy of a secret behind.
+void Grow(std::string& text, std::size_t size) {
+  std::string larger(size, '\0');
+  text.copy(larger.data(), text.size());
+  WipeString(text);
+  text = std::move(larger);
+}
+
+absl::StatusOr<std::string> ReadAll(int descriptor, std::size_t expected, std::size_t max_bytes) {
+  // One byte more shows that the file ends there, or is too large. It may have grown since it said
+  // its size, or never have said one (procfs).
+  std::string text(std::min(expected, max_bytes) + 1, '\0');
   std::size_t size = 0;
-  while (size < text.size()) {
+  while (size <= max_bytes) {
+    if (size == text.size()) Grow(text, std::min(2 * size, max_bytes + 1));
     const ssize_t count = read(descriptor, text.data() + size, text.size() - size);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) {
@@ -53,7 +64,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t max_by
   struct stat status{};
   absl::StatusOr<std::string> result = absl::InvalidArgumentError("is not a file");
   if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) {
-    result = ReadAll(descriptor, max_bytes);
+    result = ReadAll(descriptor, static_cast<std::size_t>(status.st_size), max_bytes);
   }
   close(descriptor);
   return result;

@@ -8,6 +8,9 @@
 
 namespace tokenbroker {
 
+// A larger file is refused wherever the configuration names one.
+inline constexpr std::size_t kMaxNamedFileBytes = 16 << 20;
+
 // The whole file, if it has `max_bytes` at most.
 //
 // Errors: NOT_FOUND, PERMISSION_DENIED, INVALID_ARGUMENT for what is too large or no file; the

@@ -1,22 +1,20 @@
 #include "callers/issuer_keys.h"
 
-#include <fstream>
-#include <iterator>
-
 #include "absl/strings/str_cat.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/status_macros.h"
 
 namespace tokenbroker::callers {
 namespace {
 
-absl::StatusOr<jose::JwkSet> ReadFile(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (!stream) {
-    return ErrorWithMessage(Reason::kInvalidRequest, absl::StrCat(file, " cannot be read."));
+absl::StatusOr<jose::JwkSet> ReadKeys(const std::string& file) {
+  const auto text = ReadFile(file, kMaxNamedFileBytes);
+  if (!text.ok()) {
+    return ErrorWithMessage(Reason::kInvalidRequest,
+                            absl::StrCat(file, " ", std::string(text.status().message()), "."));
   }
-  auto keys = jose::JwkSet::Parse(text);
+  auto keys = jose::JwkSet::Parse(*text);
   if (!keys.ok() || keys->keys().empty()) {
     return ErrorWithMessage(Reason::kInvalidRequest,
                             absl::StrCat(file, " holds no JWK set with a usable key."));
@@ -28,7 +26,7 @@ absl::StatusOr<jose::JwkSet> ReadFile(const std::string& file) {
 
 absl::StatusOr<std::unique_ptr<FileIssuerKeys>> FileIssuerKeys::Create(std::string file,
                                                                        const Clock& clock) {
-  ASSIGN_OR_RETURN(jose::JwkSet keys, ReadFile(file));
+  ASSIGN_OR_RETURN(jose::JwkSet keys, ReadKeys(file));
   return std::unique_ptr<FileIssuerKeys>(
       new FileIssuerKeys(std::move(file), clock, std::move(keys)));
 }
@@ -48,7 +46,7 @@ bool FileIssuerKeys::ReadAgain() {
     if (now - read_at_ < kReadInterval) return false;
     read_at_ = now;  // others need not read it as well
   }
-  auto keys = ReadFile(file_);
+  auto keys = ReadKeys(file_);
   if (!keys.ok()) return false;
   const MutexLock lock(mutex_);
   keys_ = *std::move(keys);

@@ -21,9 +21,6 @@
 
 namespace tokenbroker::config {
 
-// A larger file is refused wherever the configuration names one.
-inline constexpr std::size_t kMaxNamedFileBytes = 16 << 20;
-
 // A key that seals records.
 struct SealingKey {
   std::string id;

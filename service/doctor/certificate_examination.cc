@@ -40,7 +40,7 @@ void ExamineCertificates(const config::v1::Config& config, const Clock& clock, F
   config::v1::Config copy = config;
   config::ForEachText(
       copy, config::v1::FORMAT_FILE, [&](const std::string& file, const std::string& path) {
-        const auto pem = ReadFile(file, config::kMaxNamedFileBytes);
+        const auto pem = ReadFile(file, kMaxNamedFileBytes);
         const auto validity = pem.ok() ? ValidityOfCertificates(*pem) : pem.status();
         if (!validity.ok()) return;  // a key, or whatever else
         findings.push_back(Judge(absl::StrCat(path, " ", file), *validity, clock.Now()));

@@ -1,10 +1,9 @@
 #include "provider/certificate_binding.h"
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/status_macros.h"
 #include "net/certificate.h"
 #include "oauth/claims.h"
@@ -18,9 +17,9 @@ absl::StatusOr<std::vector<std::string>> CertificateThumbprints(const Registrati
   for (const oauth::ClientAuthentication& authentication : registration.authentications) {
     const auto certificate = CertificateOf(authentication);
     if (!certificate) continue;
-    std::ifstream file(certificate->certificate_file);
-    const std::string pem{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    auto thumbprint = CertificateThumbprint(pem);
+    const auto pem = ReadFile(certificate->certificate_file, kMaxNamedFileBytes);
+    if (!pem.ok()) continue;
+    auto thumbprint = CertificateThumbprint(*pem);
     if (thumbprint.ok()) thumbprints.push_back(*std::move(thumbprint));
   }
   if (thumbprints.empty()) {

@@ -16,7 +16,7 @@ namespace {
 std::string SectionOf(const std::string& path) { return path.substr(0, path.find_first_of(".[")); }
 
 std::string DigestOfFile(const std::string& file) {
-  const auto text = ReadFile(file, config::kMaxNamedFileBytes);
+  const auto text = ReadFile(file, kMaxNamedFileBytes);
   return text.ok() ? Sha256(*text) : "";
 }
 
