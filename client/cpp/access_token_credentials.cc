@@ -28,7 +28,7 @@ grpc::Status FromBroker(const grpc::Status& status) {
   return {status.error_code(), "token broker: " + status.error_message(), status.error_details()};
 }
 
-std::string ToString(grpc::string_ref text) { return {text.data(), text.size()}; }
+std::string ToString(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
 class FreshToken final : public grpc::MetadataCredentialsPlugin {
  public:

@@ -21,7 +21,7 @@ bool ConstantTimeEquals(std::string_view a, std::string_view b) {
 
 Secret Secret::Take(std::string&& value) {
   Secret secret;
-  secret.value_ = std::move(value);
+  secret.value_.swap(value);
   WipeString(value);
   return secret;
 }

@@ -214,7 +214,7 @@ absl::StatusOr<TokenSnapshot> AccessTokens::WhileStoreIsAway(const Asker& asker,
                                                              const std::string& key,
                                                              const AccessTokenQuery& query,
                                                              const absl::Status& outage) const {
-  const TokenSnapshot token = cache_.FindUntrusted(key);
+  TokenSnapshot token = cache_.FindUntrusted(key);
   const bool good_enough = token != nullptr && asker.MaySee(token->owner, token->client) &&
                            token->expires_at - clock_.Now() > query.min_remaining_lifetime &&
                            token->value != query.rejected_access_token;

@@ -24,7 +24,7 @@ using Completion = absl::AnyInvocable<void(absl::StatusOr<T>)>;
 // handler put in the slot may be called, on that executor, even after completion.
 template <typename T, typename Start>
 Task<T> AwaitCompletion(Start start) {
-  auto initiate = [](auto handler, const Start& begin) {
+  auto initiate = [](auto handler, Start&& begin) {
     auto slot = asio::get_associated_cancellation_slot(handler);
     auto executor = asio::get_associated_executor(handler);
     begin(Completion<T>([executor, handler = std::move(handler)](absl::StatusOr<T> result) mutable {
