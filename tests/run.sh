@@ -12,9 +12,10 @@
 # under ThreadSanitizer), helm (the chart), monitoring (alerts and dashboard), image (the container image of the release
 # build, put together and started, where buildah and podman are), demo, chaos (half a minute of it, docs/chaos.md).
 # Only when named: unit (every unit test as released, which is quicker to have than asan), tidy (each source compiled by
-# itself, and clang-tidy), fuzz (libFuzzer, with Clang; the seeds are replayed by the unit tests anyway), debian13 (the
-# container image from its Dockerfile: compiles everything anew, and runs the unit tests, on Debian 13), kubernetes (the
-# chart on a real API server; KUBE_VERSION=1.34.2 builds a newer one than Debian has).
+# itself, and clang-tidy), fuzz (libFuzzer, with Clang; the unit tests have each target try its seeds and a thousand
+# changes of them anyway, the same in every run), debian13 (the container image from its Dockerfile: compiles everything
+# anew, and runs the unit tests, on Debian 13), kubernetes (the chart on a real API server; KUBE_VERSION=1.34.2 builds a
+# newer one than Debian has).
 # Ends with one line, `N passed, N failed`, and with a status that is not 0 when anything failed.
 # shellcheck disable=SC2317  # functions are called through `timed`
 set -uo pipefail
