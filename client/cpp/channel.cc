@@ -14,8 +14,10 @@ namespace tokenbroker::client {
 namespace {
 
 // Reads are repeated. So is what the broker answers alike when it comes again: a callback, the end
-// of a grant. CANCELLED is what becomes of a call that reaches a broker which has just begun to
-// end: gRPC's server drops it unseen. A call that its own caller cancels is not repeated.
+// of a grant, a logout token. An exchange is not: the provider may have taken the subject token
+// already, and only the caller knows whether it may come twice. CANCELLED is what becomes of a call
+// that reaches a broker which has just begun to end: gRPC's server drops it unseen. A call that its
+// own caller cancels is not repeated.
 constexpr char kServiceConfig[] = R"({
   "loadBalancingConfig": [{"round_robin": {}}],
   "methodConfig": [{
@@ -27,7 +29,8 @@ constexpr char kServiceConfig[] = R"({
       {"service": "tokenbroker.v1.TokenBroker", "method": "SubmitCallback"},
       {"service": "tokenbroker.v1.TokenBroker", "method": "CreateAuthorizationUrl"},
       {"service": "tokenbroker.v1.TokenBroker", "method": "RevokeGrant"},
-      {"service": "tokenbroker.v1.TokenBroker", "method": "CreateLogoutUrl"}
+      {"service": "tokenbroker.v1.TokenBroker", "method": "CreateLogoutUrl"},
+      {"service": "tokenbroker.v1.TokenBroker", "method": "SubmitLogoutToken"}
     ],
     "waitForReady": true,
     "retryPolicy": {
@@ -37,6 +40,9 @@ constexpr char kServiceConfig[] = R"({
       "backoffMultiplier": 2,
       "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]
     }
+  }, {
+    "name": [{"service": "tokenbroker.v1.TokenBroker", "method": "ExchangeToken"}],
+    "waitForReady": true
   }]
 })";
 

@@ -27,9 +27,10 @@ struct ChannelOptions {
 };
 
 // Makes a channel that balances over all addresses and repeats, with back-off, calls that did no
-// harm by failing with UNAVAILABLE, or were dropped by a broker that ends: all but ExchangeToken
-// and SubmitLogoutToken. Never blocks; connecting happens with the first call. Throws
-// std::runtime_error where a named file cannot be read. Thread-safe.
+// harm by failing with UNAVAILABLE, or were dropped by a broker that ends: all but ExchangeToken,
+// which may have been made at the provider, and streams (TokenWatch). Never blocks; connecting
+// happens with the first call. Throws std::runtime_error where a named file cannot be read.
+// Thread-safe.
 std::shared_ptr<grpc::Channel> MakeChannel(const ChannelOptions& options);
 
 }  // namespace tokenbroker::client
