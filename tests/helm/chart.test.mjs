@@ -5,7 +5,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
-import { brokerCheck, CASES, CHART, documentsOf, GOLDEN, helm, HELMS, kubernetesFieldsText, packageChart, ROOT, template } from './chart.mjs';
+import { brokerCheck, CASES, CHART, documentsOf, GOLDEN, helm, HELMS, kubernetesFieldsText, packageChart, ROOT, template, valuesFile } from './chart.mjs';
 import { KubernetesFields } from './kubernetes_fields.mjs';
 import { referenceFaults } from './references.mjs';
 import { requiredFieldFaults } from './required_fields.mjs';
@@ -76,6 +76,13 @@ for (const { name, file } of CASES) {
 describe('the chart', () => {
   test('has an example for each golden file', () => {
     assert.deepEqual(readdirSync(GOLDEN).sort(), CASES.map(({ name }) => `${name}.yaml`).sort());
+  });
+
+  test('has a pod for `helm test` where there is reflection to ask', () => {
+    const pods = (server) => documentsOf(template(HELMS[0], valuesFile({
+      config: { server, store: { redis: { address: 'redis:6379' } } }, tls: { existingSecret: 'broker-tls' },
+    })).stdout).filter(({ kind }) => kind === 'Pod').length;
+    assert.deepEqual([pods({}), pods({ reflection: true }), pods({ reflection: false })], [1, 1, 0]);
   });
 
   test('is of the version of the broker', () => {
