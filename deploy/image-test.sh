@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the container image and starts it as Kubernetes would: read-only, without capabilities, not as root.
 #
-#   deploy/image-test.sh            the whole Dockerfile: compiles on Debian 13 and runs the unit tests there
+#   deploy/image-test.sh            the whole Dockerfile: compiles on Debian 13 and runs the unit tests there, and the end-to-end
+#                                   tests of traces on the image, since it is built with opentelemetry-cpp
 #   deploy/image-test.sh --built    its last stage alone, with the programs of build/release
 #
 # As root. Leaves the image in build/image as an OCI archive. Takes what Debian has: buildah builds with chroot
@@ -72,15 +73,18 @@ cat >"$work/token-broker" <<END
 folder=\$(mktemp -d $work/config.XXXXXX)
 chmod 755 "\$folder"
 install -m 444 "\$2" "\$folder/broker.yaml"
+shift 2
 exec unshare --mount sh -c '! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified; exec "\$@"' sh \\
   podman ${storage[*]} --runtime crun --cgroup-manager cgroupfs run --rm --cgroups disabled \\
   --ulimit nofile=1024:20000 --ulimit nproc=1024:2048 --network host \\
   --read-only --read-only-tmpfs=false --cap-drop all --security-opt no-new-privileges \\
-  --volume "\$folder:/config:ro" $image --config /config/broker.yaml
+  --volume "\$folder:/config:ro" $image --config /config/broker.yaml "\$@"
 END
 chmod +x "$work/token-broker"
 TOKEN_BROKER_BIN=$work/token-broker node --test --test-reporter=spec --test-name-pattern='healthy|reflection' \
   tests/black_box/serving.test.mjs
+[ -n "$built" ] ||
+  TRACES_REQUIRED=1 TOKEN_BROKER_BIN=$work/token-broker node --test --test-reporter=spec tests/black_box/traces.test.mjs
 rm -rf "$work"/config.*
 
 rm -f "$work/token-broker.oci.tar"
