@@ -18,14 +18,16 @@ describe('a Redis with a password and a Unix socket', () => {
       secret('Redis password', `old-${randomBytes(16).toString('hex')}`),
       secret('Redis password', `new-${randomBytes(16).toString('hex')}`),
     ];
-    const redis = new Child('redis-server', ['--port', '0', '--unixsocket', socket, '--requirepass', old, '--save', '', '--dir', folder]);
+    const redis = new Child('redis-server', ['--port', '0', '--unixsocket', socket, '--requirepass', old, '--save', '',
+      '--maxmemory-policy', 'allkeys-lru', '--dir', folder]);
     const cli = (password, ...words) => execFileSync('redis-cli', ['-s', socket, ...words], { env: { ...process.env, REDISCLI_AUTH: password } });
     await redis.until(() => existsSync(socket), 'the socket is there');
     writeFileSync(file, `${old}\n`);
     const config = redisStore(0, { address: `unix:${socket}`, password: { file } });
     const world = await HostileWorld.start({ size: 2, config });
     await eventually(() => world.broker.output.includes('settings risk'), 'the warning');
-    assert.match(world.broker.output, /nothing is written to disk/);
+    await eventually(() => world.broker.output.includes('nothing is written to disk'), 'the second warning');
+    assert.match(world.broker.output, /maxmemory-policy is allkeys-lru: an evicted grant is a lost sign-in; set noeviction/);
     const first = world.newCase();
     await first.run('code id_token');
 
