@@ -67,7 +67,8 @@ Task<TokenSnapshot> AccessTokens::RequestOwnToken(ClientPtr client, const std::s
   std::string place = CredentialsPlace(client->name);
   std::string key = CacheKey(place, audience, scopes.values());
   const TokenCache::Ticket ticket = cache_.BeginLoad(place);
-  auto work = [client, selector = grants::TokenSelector{.audience = audience, .scopes = scopes},
+  auto work = [client = std::move(client),
+               selector = grants::TokenSelector{.audience = audience, .scopes = scopes},
                &clock = clock_]() mutable { return Fetch(client, std::move(selector), clock); };
   auto flight = credential_flights_.Run(key, std::move(work), deadline);
   return KeepOwnToken(cache_, changes_, std::move(place), std::move(key), ticket,

@@ -16,7 +16,7 @@ struct GrantChanges::Listeners {
   std::uint64_t Add(const std::string& grant_id, Tell tell) ABSL_LOCKS_EXCLUDED(mutex) {
     const MutexLock lock(mutex);
     const std::uint64_t number = next_number++;
-    by_grant[grant_id].emplace(number, std::move(tell));
+    by_grant[grant_id][number] = std::move(tell);
     return number;
   }
 
