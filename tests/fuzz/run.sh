@@ -5,7 +5,7 @@
 #
 # SECONDS is per target (default 60), ENTRY a folder of the corpus (default: all); as many run at once as there are
 # processors, or JOBS. What the fuzzers find interesting is kept below build/fuzz/found/ and used by the next run; what
-# crashes one, or takes it longer than a second, is left below build/fuzz/crashes/ for
+# crashes one, or takes it five seconds, is left below build/fuzz/crashes/ for
 # `build/fuzz/tests/fuzz/ENTRY_fuzzer FILE`. Says for each how many inputs it tried, how many edges of the code they
 # reached, and how many of those the seeds reach already. The status is not 0 when anything crashed, leaked or hung.
 set -euo pipefail
@@ -17,7 +17,7 @@ if [ "${1:-}" = --one ]; then
   found=build/fuzz/found/$entry crashes=build/fuzz/crashes/$entry log=build/fuzz/$entry.log
   mkdir -p "$found" "$crashes"
   dictionary=tests/fuzz/dictionaries/$entry.dict
-  options=(-timeout=10 -report_slow_units=1 -rss_limit_mb=2048 -max_len=65536 -artifact_prefix="$crashes/")
+  options=(-timeout=10 -report_slow_units=5 -rss_limit_mb=2048 -max_len=65536 -artifact_prefix="$crashes/")
   [ ! -f "$dictionary" ] || options+=(-dict="$dictionary")
   fuzzer=build/fuzz/tests/fuzz/${entry}_fuzzer
   edges() { sed -n "s/^#[0-9]*[[:space:]]*$1[[:space:]]*cov: \([0-9]*\).*/\1/p" "$2" | tail -n 1; }
