@@ -154,7 +154,9 @@ describe('idle grants of a provider that drops unused refresh tokens', () => {
     world = await HostileWorld.start({
       size: 2,
       client: {
-        refresh: { floor: '0s', fraction: 0.5, jitter: 0, idle_after: '1s', refresh_token_idle_lifetime: '10s' },
+        // Due when the grant has been idle for a while already: a token's life counts from its request, which is
+        // earlier than the grant's first use.
+        refresh: { floor: '0s', fraction: 0.6, jitter: 0, idle_after: '1s', refresh_token_idle_lifetime: '10s' },
       },
       config: { refresh: { scheduler: { enabled: true } } },
     });
