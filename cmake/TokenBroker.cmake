@@ -11,8 +11,7 @@ target_compile_options(tokenbroker_warnings INTERFACE
     -Wno-mismatched-new-delete>
   # What is unnamed in a .cc that another file includes is no fault where CMake wrote that file.
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
-  # What libstdc++ 12 itself uses in std::stable_sort is deprecated to Clang.
-  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Wno-error=deprecated-declarations>)
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 
 # tokenbroker_library(NAME SOURCES a.cc b.cc DEPS tokenbroker::base absl::status [APART])
 #

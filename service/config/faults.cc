@@ -53,14 +53,16 @@ void Faults::AddAt(Position position, const std::string& path, std::string_view 
 
 absl::Status Faults::ToStatus(std::string_view name) const {
   if (faults_.empty()) return absl::OkStatus();
-  std::vector<Fault> sorted = faults_;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Fault& a, const Fault& b) {
-    return std::tie(a.position.line, a.position.column) <
-           std::tie(b.position.line, b.position.column);
+  // Those of one place in the order in which they were found, which is that of their addresses.
+  std::vector<const Fault*> sorted;
+  for (const Fault& fault : faults_) sorted.push_back(&fault);
+  std::ranges::sort(sorted, [](const Fault* a, const Fault* b) {
+    return std::tie(a->position.line, a->position.column, a) <
+           std::tie(b->position.line, b->position.column, b);
   });
   std::string text;
   for (std::size_t i = 0; i < std::min(sorted.size(), kMaxReported); ++i) {
-    const auto& [position, fault] = sorted[i];
+    const auto& [position, fault] = *sorted[i];
     if (i > 0) text += '\n';
     text.append(name).append(":").append(std::to_string(position.line)).append(":");
     text.append(std::to_string(position.column)).append(": ").append(fault);
