@@ -13,12 +13,12 @@
 namespace tokenbroker::storage {
 
 // Newest first, then by id.
-struct IndexEntry {
+struct GrantIndexEntry {
   absl::Time created_at;
   std::string grant_id;
 
-  friend bool operator==(const IndexEntry&, const IndexEntry&) = default;
-  friend bool operator<(const IndexEntry& a, const IndexEntry& b) {
+  friend bool operator==(const GrantIndexEntry&, const GrantIndexEntry&) = default;
+  friend bool operator<(const GrantIndexEntry& a, const GrantIndexEntry& b) {
     if (a.created_at != b.created_at) return a.created_at > b.created_at;
     return a.grant_id > b.grant_id;
   }
@@ -27,7 +27,7 @@ struct IndexEntry {
 // Thread-compatible.
 class GrantIndex {
  public:
-  using Entries = std::set<IndexEntry>;
+  using Entries = std::set<GrantIndexEntry>;
 
   void Add(const grants::Grant& grant);
   void Remove(const grants::Grant& grant);

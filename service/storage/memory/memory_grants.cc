@@ -30,17 +30,17 @@ grants::KeyRing OwnKeyRing() {
 }
 
 // The entry that a page ended with: its creation in nanoseconds, a space, its id.
-std::string ToCursor(const IndexEntry& entry) {
+std::string ToCursor(const GrantIndexEntry& entry) {
   return absl::StrCat(absl::ToUnixNanos(entry.created_at), " ", entry.grant_id);
 }
 
-absl::StatusOr<IndexEntry> ParseCursor(const std::string& cursor) {
+absl::StatusOr<GrantIndexEntry> ParseCursor(const std::string& cursor) {
   const auto space = cursor.find(' ');
   std::int64_t nanoseconds = 0;
   if (space == std::string::npos || !absl::SimpleAtoi(cursor.substr(0, space), &nanoseconds)) {
     return Error(Reason::kPageTokenInvalid);
   }
-  return IndexEntry{absl::FromUnixNanos(nanoseconds), cursor.substr(space + 1)};
+  return GrantIndexEntry{absl::FromUnixNanos(nanoseconds), cursor.substr(space + 1)};
 }
 
 }  // namespace
@@ -136,7 +136,7 @@ void MemoryGrants::Touch(const std::string& grant_id, absl::Time when) {
 
 absl::StatusOr<GrantPage> MemoryGrants::List(const GrantFilter& filter, std::size_t page_size,
                                              const std::string& page_token) const {
-  std::optional<IndexEntry> after;
+  std::optional<GrantIndexEntry> after;
   if (!page_token.empty()) {
     ASSIGN_OR_RETURN(const std::string cursor,
                      grants::OpenPageToken(page_tokens_, filter, page_token));
