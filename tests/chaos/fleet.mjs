@@ -52,7 +52,23 @@ export class Provider {
   stop() { this.child.disconnect(); }
 }
 
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+// The process that has the local end `port` of an open connection, if any has.
+function pidOf(port) {
+  const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1).map((line) => line.trim().split(/\s+/));
+  const line = lines.find((words) => words[1] && parseInt(words[1].split(':')[1], 16) === port);
+  if (!line) return undefined;
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).find((pid) => has(pid, `socket:[${line[9]}]`));
+}
+
+function has(pid, socket) {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      try { return readlinkSync(`/proc/${pid}/fd/${fd}`) === socket; } catch { return false; }
+    });
+  } catch {
+    return false;
+  }
+}
 
 export class Fleet {
   senders = new Map(); // what the provider told a process apart by -> its pid
@@ -79,7 +95,12 @@ export class Fleet {
     }));
     fleet.ports = await Promise.all(fleet.configs.map(() => freePort()));
     fleet.brokers = [];
-    provider.child.on('message', ({ discovered, port }) => { if (discovered) fleet.#learnSender(discovered, port); });
+    provider.child.on('message', ({ discovered, port }) => {
+      if (!discovered) return;
+      const pid = pidOf(port);
+      if (pid) fleet.senders.set(discovered, pid);
+      provider.child.send({ do: 'discover', asked: discovered });
+    });
     for (let i = 0; i < replicas; ++i) await fleet.start(i);
     return fleet;
   }
@@ -90,33 +111,10 @@ export class Fleet {
     this.brokers[i] = await Broker.start(this.configs[i], { port: this.ports[i] });
   }
 
-  // A replica that is only starting is not among the brokers yet.
-  async #learnSender(via, port) {
-    for (let i = 0; i < 100; ++i) {
-      const owner = this.ownerOf(port);
-      if (owner >= 0) {
-        this.senders.set(via, this.brokers[owner].child.process.pid);
-        return;
-      }
-      await pause(30);
-    }
-  }
-
-  // Whichever replica has the local end `port` of a connection.
+  // Whichever replica has the local end `port` of a connection; -1 where none has.
   ownerOf(port) {
-    const lines = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1).map((line) => line.trim().split(/\s+/));
-    const line = lines.find((words) => words[1] && parseInt(words[1].split(':')[1], 16) === port);
-    return line ? this.brokers.findIndex(({ child }) => this.#has(child.process.pid, `socket:[${line[9]}]`)) : -1;
-  }
-
-  #has(pid, socket) {
-    try {
-      return readdirSync(`/proc/${pid}/fd`).some((fd) => {
-        try { return readlinkSync(`/proc/${pid}/fd/${fd}`) === socket; } catch { return false; }
-      });
-    } catch {
-      return false;
-    }
+    const pid = pidOf(port);
+    return this.brokers.findIndex(({ child }) => child.process.pid === pid);
   }
 
   // Returns the pid of the process that was.

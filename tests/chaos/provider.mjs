@@ -3,11 +3,11 @@
 // Rotation is strict: a refresh token that comes a second time kills its family, whoever sends it. Tokens say whose
 // they are and when they were made: `at.<family>.<number>.<milliseconds>.<random>`, `rt.<family>.<number>.<random>`.
 //
-// Who asks for the metadata gets a token endpoint of its own, and the parent is told whose connection that was: so it is
-// known of every refresh which process sent it.
+// Who asks for the metadata gets a token endpoint of its own, and gets it once the parent has looked whose connection
+// that is: so it is known of every refresh which process sent it.
 //
 // The parent sends {do: name, ...}: `weather` changes how requests are answered from now on, `catch` keeps the next
-// refresh at a point until `release`, `report` wants the ledger.
+// refresh at a point until `release`, `discover` lets an answer with metadata go, `report` wants the ledger.
 import { randomBytes } from 'node:crypto';
 import { HostileServer } from '../providers/hostile/server.mjs';
 
@@ -18,6 +18,7 @@ const families = []; // {subject, number, dead, events: [{at, number, outcome, a
 let weather = {}; // {delayMs, status, retryAfter, lose}
 let caught; // {point, reached, release}
 let asked = 0; // for the metadata
+const waiting = new Map(); // who asked -> what lets the answer go
 
 const server = await HostileServer.start();
 const op = server.tenant('chaos', { clientSecret, alg: 'EdDSA', expiresIn: Number(tokenSeconds), kid: 'chaos' });
@@ -81,9 +82,11 @@ server.server.on('request', async (request, response) => {
   const { pathname, searchParams } = new URL(request.url, server.origin);
   if (pathname.endsWith('/openid-configuration')) {
     asked += 1;
-    process.send({ discovered: asked, port: request.socket.remotePort });
+    const via = asked;
+    process.send({ discovered: via, port: request.socket.remotePort });
+    await new Promise((resolve) => { waiting.set(via, resolve); });
     const metadata = op.metadata();
-    return answer(response, { status: 200, json: { ...metadata, token_endpoint: `${metadata.token_endpoint}?via=${asked}` } });
+    return answer(response, { status: 200, json: { ...metadata, token_endpoint: `${metadata.token_endpoint}?via=${via}` } });
   }
   if (!pathname.endsWith('/token')) return plain(request, response);
   const chunks = [];
@@ -125,6 +128,7 @@ process.on('message', (message) => {
     });
   }
   if (message.do === 'giveUp') caught = undefined;
+  if (message.do === 'discover') waiting.get(message.asked)();
   if (message.do === 'report') {
     process.send({ report: families.map(({ subject, number, dead, events }) => ({ subject, number, dead, events })) });
   }
