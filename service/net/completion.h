@@ -24,7 +24,9 @@ using Completion = absl::AnyInvocable<void(absl::StatusOr<T>)>;
 // handler put in the slot may be called, on that executor, even after completion.
 template <typename T, typename Start>
 Task<T> AwaitCompletion(Start start) {
-  auto initiate = [](auto handler, Start&& begin) {
+  // By value: what `begin` owns goes with this call. Were it in the frame that waits, an operation
+  // that keeps the waiting would keep itself.
+  auto initiate = [](auto handler, Start begin) {  // NOLINT(performance-unnecessary-value-param)
     auto slot = asio::get_associated_cancellation_slot(handler);
     auto executor = asio::get_associated_executor(handler);
     begin(Completion<T>([executor, handler = std::move(handler)](absl::StatusOr<T> result) mutable {

@@ -108,6 +108,47 @@ describe('answers that break off', () => {
   }
 });
 
+describe('answers that break off where more than tokens is asked for', () => {
+  let world;
+  before(async () => {
+    world = await HostileWorld.start({
+      size: 10,
+      client: { confirm_access_tokens: true, pushed_authorization_requests: 'always' },
+      provider: { request_timeout: '3s', connect_timeout: '1s', circuit_breaker: { failures: 10000 } },
+    });
+  });
+  after(() => world?.stop());
+
+  // Whether what `go` asks for fails while `endpoint` breaks off after each byte of its answer, and goes well afterwards.
+  async function breaksOff(signIn, endpoint, go) {
+    let length = Infinity;
+    let place = Infinity;
+    signIn.op.always(endpoint, {
+      response: (answer) => {
+        length = wireBytes(answer).length;
+        return place < length ? { ...answer, cut: { bytes: place, reset: place % 2 === 0 } } : answer;
+      },
+    });
+    for (place = 0; place < length; ++place) {
+      const error = await go().then(() => assert.fail(`accepted after ${place} of ${length} bytes`), (e) => e);
+      assert.ok(['UNAVAILABLE', 'INTERNAL'].includes(error.code), `${place}: ${error.message}`);
+    }
+    assert.ok(length > 100 && signIn.count(endpoint) >= length);
+    return go();
+  }
+
+  it('http-cut-answer: the answer to a pushed request breaks off after every byte', async () => {
+    const signIn = world.newCase();
+    await breaksOff(signIn, 'par', () => signIn.begin('code'));
+  });
+
+  it('http-cut-answer: introspection breaks off after every byte, and no token is released', async () => {
+    const signIn = world.newCase();
+    await breaksOff(signIn, 'introspection', () => signIn.another().run('code'));
+    assert.equal((await signIn.grants()).length, 1);
+  });
+});
+
 describe('answers without end', () => {
   let world;
   before(async () => {
