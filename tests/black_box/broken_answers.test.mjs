@@ -14,6 +14,14 @@ async function inParallel(items, work, width = 12) {
   }));
 }
 
+// The length of what `endpoint` answers when it is asked by what `trigger` does.
+async function lengthOf(signIn, endpoint, trigger) {
+  let length;
+  signIn.op.next(endpoint, { response: (answer) => { length = wireBytes(answer).length; return answer; } });
+  await trigger();
+  return length;
+}
+
 describe('answers that break off', () => {
   let world;
   before(async () => {
@@ -25,13 +33,7 @@ describe('answers that break off', () => {
   });
   after(() => world?.stop());
 
-  // The length of what `endpoint` answers, and an answer cut after so many bytes.
-  async function lengthOf(signIn, endpoint, trigger) {
-    let length;
-    signIn.op.next(endpoint, { response: (answer) => { length = wireBytes(answer).length; return answer; } });
-    await trigger();
-    return length;
-  }
+  // An answer cut after so many bytes.
   const cut = (bytes, reset) => ({ response: (answer) => ({ ...answer, cut: { bytes, reset } }) });
 
   for (const reset of [true, false]) {
@@ -119,32 +121,35 @@ describe('answers that break off where more than tokens is asked for', () => {
   });
   after(() => world?.stop());
 
-  // Whether what `go` asks for fails while `endpoint` breaks off after each byte of its answer, and goes well afterwards.
-  async function breaksOff(signIn, endpoint, go) {
-    let length = Infinity;
-    let place = Infinity;
-    signIn.op.always(endpoint, {
-      response: (answer) => {
-        length = wireBytes(answer).length;
-        return place < length ? { ...answer, cut: { bytes: place, reset: place % 2 === 0 } } : answer;
-      },
-    });
-    for (place = 0; place < length; ++place) {
-      const error = await go().then(() => assert.fail(`accepted after ${place} of ${length} bytes`), (e) => e);
-      assert.ok(['UNAVAILABLE', 'INTERNAL'].includes(error.code), `${place}: ${error.message}`);
-    }
-    assert.ok(length > 100 && signIn.count(endpoint) >= length);
-    return go();
+  const broken = (bytes) => (answer) => ({ ...answer, cut: { bytes, reset: bytes % 2 === 0 } });
+  async function isRefused(go, bytes) {
+    const error = await go().then(() => assert.fail(`accepted after ${bytes} bytes`), (e) => e);
+    assert.ok(['UNAVAILABLE', 'INTERNAL'].includes(error.code), `${bytes}: ${error.message}`);
   }
 
   it('http-cut-answer: the answer to a pushed request breaks off after every byte', async () => {
     const signIn = world.newCase();
-    await breaksOff(signIn, 'par', () => signIn.begin('code'));
+    const length = await lengthOf(signIn, 'par', () => signIn.begin('code'));
+    for (let bytes = 0; bytes < length; ++bytes) {
+      signIn.op.next('par', { response: broken(bytes) });
+      await isRefused(() => signIn.begin('code'), bytes);
+    }
+    assert.equal(signIn.count('par'), length + 1);
+    await signIn.begin('code');
   });
 
   it('http-cut-answer: introspection breaks off after every byte, and no token is released', async () => {
     const signIn = world.newCase();
-    await breaksOff(signIn, 'introspection', () => signIn.another().run('code'));
+    const length = await lengthOf(signIn, 'introspection', () => signIn.run('code'));
+    const cuts = new Map(); // access token -> where each answer on it ends, for it is asked again
+    signIn.op.always('introspection', {
+      response: (answer, { form: { token } }) => {
+        if (!cuts.has(token)) cuts.set(token, cuts.size);
+        return broken(cuts.get(token))(answer);
+      },
+    });
+    await inParallel(Array.from({ length }, (_, i) => i), (i) => isRefused(() => signIn.another().run('code'), i), 40);
+    assert.equal(cuts.size, length);
     assert.equal((await signIn.grants()).length, 1);
   });
 });
