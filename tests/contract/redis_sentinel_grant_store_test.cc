@@ -49,6 +49,20 @@ class SentinelStore : public GrantStoreContract {
     }
   }
 
+  // Until every Sentinel sends clients to `server`, and none to the one that was.
+  void WaitUntilNamed(std::size_t server) {
+    SystemClock clock;
+    const RedisReply port{std::to_string(harness().deployment().servers[server]->port())};
+    for (const auto& sentinel : harness().deployment().sentinels) {
+      RedisConnection connection(runtime_, clock, sentinel->TcpOptions());
+      Eventually([&] {
+        const auto reply = Run(connection.Command({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", "tests"},
+                                                  absl::InfiniteFuture()));
+        return reply.ok() && reply->Array() != nullptr && reply->Array()->back() == port;
+      });
+    }
+  }
+
   // Until the other server follows the primary again and has all of it.
   void WaitUntilReplicated() {
     const std::size_t primary = Primary();
@@ -66,8 +80,9 @@ TEST_F(SentinelStore, NearCacheIsDistrustedUntilTheNewPrimaryIsListenedTo) {
   const std::size_t old_primary = Primary();
   const int losses = observer().losses();
   harness().deployment().servers[old_primary]->Kill();
-  // A change counts as made only when a replica has it, so that one has to come back.
-  Eventually([&] { return !IsReplica(1 - old_primary); });
+  // A change counts as made only when a replica has it, so that one has to come back: empty, and so
+  // when it is no longer taken for the primary.
+  WaitUntilNamed(1 - old_primary);
   harness().deployment().servers[old_primary]->Start();
 
   Insist([&] { return Run(store().CommitGrant(NextGeneration(created))); });
