@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/bench_servers.h"
+#include "bench/require.h"
 #include "broker/broker.h"
 #include "broker/token_cache.h"
 #include "callers/authenticator.h"
@@ -24,15 +25,6 @@ namespace {
 
 constexpr char kIssuer[] = "https://kubernetes.default.svc";
 constexpr char kSubject[] = "system:serviceaccount:shop:web";
-
-template <typename T>
-T Require(absl::StatusOr<T> result) {
-  if (!result.ok()) {
-    std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
-    std::abort();
-  }
-  return *std::move(result);
-}
 
 grants::Grant MakeGrant(absl::Time now) {
   grants::Grant grant;

@@ -28,6 +28,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
+#include "bench/require.h"
 #include "broker/broker.h"
 #include "callers/authenticator.h"
 #include "grpcpp/completion_queue.h"
@@ -52,15 +53,6 @@ struct Options {
   std::string watch;  // the address of the server, in the process of those who watch
   std::size_t grants = 1;
 };
-
-template <typename T>
-T Require(absl::StatusOr<T> result) {
-  if (!result.ok()) {
-    std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
-    std::abort();
-  }
-  return *std::move(result);
-}
 
 std::string GrantId(std::size_t number) { return absl::StrCat("watched-grant-", number); }
 
