@@ -23,6 +23,7 @@ std::chrono::nanoseconds ToChrono(absl::Duration duration) {
 std::shared_ptr<RedisPipeline> RedisPipeline::Start(Runtime& runtime,
                                                     std::shared_ptr<const RedisOptions> options) {
   std::shared_ptr<RedisPipeline> pipeline(new RedisPipeline(runtime, std::move(options)));
+  if (pipeline->options_->peers) pipeline->options_->peers->Join(pipeline);
   runtime.SpawnOn(pipeline->strand_, Run(pipeline));
   return pipeline;
 }
@@ -66,6 +67,13 @@ void RedisPipeline::Reconnect() {
   });
 }
 
+void RedisPipeline::EndPause() {
+  asio::post(strand_, [self = shared_from_this()] {
+    self->told_ = true;
+    self->pause_.cancel();
+  });
+}
+
 void RedisPipeline::Shutdown() {
   asio::post(strand_, [self = shared_from_this()] {
     self->phase_ = Phase::kShutDown;
@@ -82,6 +90,7 @@ void RedisPipeline::Shutdown() {
 asio::awaitable<void> RedisPipeline::Run(std::shared_ptr<RedisPipeline> self) {
   while (self->phase_ != Phase::kShutDown) {
     self->phase_ = Phase::kConnecting;
+    self->told_ = false;
     absl::StatusOr<std::shared_ptr<RedisSession>> session =
         co_await RedisSession::Open(self->options_);
     if (self->phase_ == Phase::kShutDown) co_return;
@@ -91,6 +100,7 @@ asio::awaitable<void> RedisPipeline::Run(std::shared_ptr<RedisPipeline> self) {
       if (self->answered_) continue;
     } else {
       self->last_cause_ = MetadataOf(session.status())["cause"];
+      if (self->told_) continue;
     }
     if (self->phase_ == Phase::kShutDown) co_return;
     self->phase_ = Phase::kPausing;
@@ -105,6 +115,7 @@ asio::awaitable<void> RedisPipeline::Serve(std::shared_ptr<RedisSession> session
   phase_ = Phase::kConnected;
   SetConnected(true);
   if (++sessions_ > 1 && options_->counters) ++options_->counters->reconnects;
+  if (options_->peers) options_->peers->TellOthers(*this);
   session_ = session;
   answered_ = false;
   leaving_ = false;

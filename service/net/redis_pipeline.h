@@ -53,6 +53,8 @@ class RedisPipeline : public std::enable_shared_from_this<RedisPipeline> {
               asio::cancellation_slot slot);
   // Leaves the server and finds it anew, at once.
   void Reconnect();
+  // Connects at once where the next attempt is due only later.
+  void EndPause();
   void Shutdown();
   bool connected() const { return connected_; }
   // How many connections there have been.
@@ -106,7 +108,8 @@ class RedisPipeline : public std::enable_shared_from_this<RedisPipeline> {
   std::uint64_t writes_ = 0;
   Time quiet_since_ = {};  // when Redis last answered, or came to owe an answer
   bool answered_ = false;  // anything, on this connection
-  bool leaving_ = false;   // this server takes no writes, or not from us: look again
+  bool told_ = false;     // by another connection, since this one last set out, that Redis is there
+  bool leaving_ = false;  // this server takes no writes, or not from us: look again
   Backoff backoff_;
   asio::steady_timer pause_;  // until the next attempt to connect
   std::string last_cause_;    // why there is no connection

@@ -6,12 +6,14 @@
 namespace tokenbroker {
 
 RedisPool::RedisPool(Runtime& runtime, const Clock& clock, const RedisPoolOptions& options) {
+  const auto redis = std::make_shared<RedisOptions>(*options.redis);
+  redis->peers = std::make_shared<RedisPeers>();
   for (std::size_t i = 0; i < std::max<std::size_t>(options.connections, 1); ++i) {
-    connections_.push_back(std::make_unique<RedisConnection>(runtime, clock, options.redis));
+    connections_.push_back(std::make_unique<RedisConnection>(runtime, clock, redis));
   }
   if (Waits(options.replication)) {
     replicated_ =
-        std::make_shared<RedisReplicatedWrites>(runtime, clock, options.redis, options.replication);
+        std::make_shared<RedisReplicatedWrites>(runtime, clock, redis, options.replication);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "base/task.h"
 #include "net/redis_counters.h"
+#include "net/redis_peers.h"
 #include "net/resp.h"
 #include "net/stream.h"
 
@@ -56,6 +57,8 @@ struct RedisOptions {
   std::size_t max_waiting_commands = 10'000;
   // Where RedisConnection counts; may be null.
   std::shared_ptr<RedisCounters> counters = nullptr;
+  // The other connections to the same server; null where there are none.
+  std::shared_ptr<RedisPeers> peers = nullptr;
 };
 
 // One strand.

@@ -1,4 +1,6 @@
 // The suite of every store, on a primary that Sentinels replace, and what happens when they do.
+#include <iostream>
+
 #include "absl/time/clock.h"
 #include "contract/failover.h"
 #include "contract/grant_store_contract.h"
@@ -22,6 +24,17 @@ namespace {
 
 class SentinelStore : public GrantStoreContract {
  protected:
+  // What the servers and the Sentinels did, where a test did not go as it should.
+  void TearDown() override {
+    if (!HasFailure()) return;
+    for (const auto& server : harness().deployment().servers) {
+      std::cout << "--- server " << server->port() << ":\n" << server->Log();
+    }
+    for (const auto& sentinel : harness().deployment().sentinels) {
+      std::cout << "--- Sentinel " << sentinel->port() << ":\n" << sentinel->Log();
+    }
+  }
+
   RedisHarness& harness() { return static_cast<RedisHarness&>(*harness_); }
 
   bool IsReplica(std::size_t server) {
@@ -81,9 +94,10 @@ TEST_F(SentinelStore, NearCacheIsDistrustedUntilTheNewPrimaryIsListenedTo) {
   const int losses = observer().losses();
   harness().deployment().servers[old_primary]->Kill();
   // A change counts as made only when a replica has it, so that one has to come back: empty, and so
-  // when it is no longer taken for the primary.
+  // when it is no longer taken for the primary, and not to be made one before it has everything.
   WaitUntilNamed(1 - old_primary);
   harness().deployment().servers[old_primary]->Start();
+  harness().AskServer(old_primary, {"CONFIG", "SET", "replica-priority", "0"});
 
   Insist([&] { return Run(store().CommitGrant(NextGeneration(created))); });
   EXPECT_TRUE(observer().WaitForLossAfter(losses));
@@ -98,6 +112,7 @@ TEST_F(SentinelStore, NearCacheIsDistrustedUntilTheNewPrimaryIsListenedTo) {
   });
   EXPECT_TRUE(observer().WaitForChangeAfter(before, "grant"));
   WaitUntilReplicated();
+  harness().AskServer(old_primary, {"CONFIG", "SET", "replica-priority", "100"});
 }
 
 TEST_F(SentinelStore, FollowsAPrimaryThatSteppedDownAlive) {

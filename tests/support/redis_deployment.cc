@@ -64,13 +64,14 @@ RedisDeployment ServersWithSentinels() {
   const std::string name = kMaster;
   const std::string settings = "sentinel monitor " + name + " 127.0.0.1 " + port +
                                " 2\nsentinel down-after-milliseconds " + name +
-                               " 500\nsentinel failover-timeout " + name + " 3000\n";
+                               " 1000\nsentinel failover-timeout " + name + " 3000\n";
   deployment.sentinel = RedisSentinelOptions{.master_name = name};
   for (int i = 0; i < 3; ++i) {
     auto sentinel = std::make_unique<RedisServer>(RedisServerOptions{.sentinel = settings});
-    // They look every ten seconds otherwise.
+    // They look every ten seconds otherwise, and as seldom as once in the time after which a server
+    // counts as down: one that has just been promoted would be down before it is asked.
     Run("redis-cli -p " + std::to_string(sentinel->port()) +
-        " SENTINEL DEBUG info-period 200 publish-period 200");
+        " SENTINEL DEBUG info-period 200 publish-period 200 ping-period 100");
     deployment.sentinel->sentinels.push_back(sentinel->TcpOptions());
     deployment.sentinels.push_back(std::move(sentinel));
   }

@@ -157,6 +157,11 @@ void RedisServer::ReadLog(int pipe) {
   log_changed_.notify_all();
 }
 
+std::string RedisServer::Log() const {
+  const std::lock_guard lock(mutex_);
+  return log_;
+}
+
 void RedisServer::Kill() {
   if (process_ < 0) return;
   kill(process_, SIGKILL);

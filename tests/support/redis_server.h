@@ -59,6 +59,9 @@ class RedisServer {
   void Pause();
   void Resume();
 
+  // What it has printed since it was started last.
+  std::string Log() const;
+
   const std::string& unix_path() const { return unix_path_; }
   std::uint16_t port() const { return port_; }          // plaintext, on 127.0.0.1
   std::uint16_t tls_port() const { return tls_port_; }  // with tls_authority
@@ -80,7 +83,7 @@ class RedisServer {
   std::vector<std::string> command_;
   int process_ = -1;
   std::thread log_reader_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable log_changed_;
   std::string log_;
   bool log_ended_ = false;

@@ -14,7 +14,7 @@ export class Redis {
     redis.port = port ?? (await freePort());
     redis.child = new Child('redis-server', [
       '--port', String(redis.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
-      '--dir', folder, '--daemonize', 'no', '--rdbcompression', 'no',
+      '--repl-diskless-sync-delay', '0', '--dir', folder, '--daemonize', 'no', '--rdbcompression', 'no',
     ]);
     await redis.child.until(() => accepts(redis.port), 'redis-server accepts connections');
     return redis;

@@ -141,6 +141,22 @@ TEST_F(RedisConnectionTest, FailsFastWithRetryInfoWhileRedisIsAwayAndComesBackBy
   EXPECT_THAT(AskUntilConnected(redis, {"EXISTS", "key"}), IsOkAndHolds(Integer(0)));
 }
 
+TEST_F(RedisConnectionTest, ComesBackAsSoonAsAnotherToTheSameServerDoes) {
+  RedisServer server({.start = false});
+  const auto peers = std::make_shared<RedisPeers>();
+  auto quick = Patient(server.Options());
+  quick->peers = peers;
+  auto slow = Patient(server.Options());
+  slow->peers = peers;
+  slow->min_reconnect_delay = slow->max_reconnect_delay = absl::Hours(1);
+  RedisConnection waits_long(runtime_, clock_, slow);
+  EXPECT_EQ(CauseOf(Ask(waits_long, {"PING"}).status()), "connect");
+  server.Start();
+  RedisConnection finds_it(runtime_, clock_, quick);
+  EXPECT_THAT(AskUntilConnected(finds_it, {"SET", "key", "1"}), IsOkAndHolds(Ok()));
+  EXPECT_THAT(AskUntilConnected(waits_long, {"EXISTS", "key"}), IsOkAndHolds(Integer(1)));
+}
+
 TEST_F(RedisConnectionTest, DoesNotKnowWhatBecameOfACommandWhoseConnectionBroke) {
   internal::BlockingResult<bool> seen;
   ScriptedServer server([&seen](ScriptedPeer& peer) {
