@@ -64,14 +64,15 @@ RedisDeployment ServersWithSentinels() {
   const std::string name = kMaster;
   const std::string settings = "sentinel monitor " + name + " 127.0.0.1 " + port +
                                " 2\nsentinel down-after-milliseconds " + name +
-                               " 1000\nsentinel failover-timeout " + name + " 3000\n";
+                               " 2000\nsentinel failover-timeout " + name + " 3000\n";
   deployment.sentinel = RedisSentinelOptions{.master_name = name};
   for (int i = 0; i < 3; ++i) {
     auto sentinel = std::make_unique<RedisServer>(RedisServerOptions{.sentinel = settings});
-    // They look every ten seconds otherwise, and as seldom as once in the time after which a server
-    // counts as down: one that has just been promoted would be down before it is asked.
+    // They look every ten seconds otherwise. They ping several times within the time after which a
+    // server counts as down, or one that has just been promoted would be down before it is asked;
+    // and a replica is promoted only where it was looked at within five times this period.
     Run("redis-cli -p " + std::to_string(sentinel->port()) +
-        " SENTINEL DEBUG info-period 200 publish-period 200 ping-period 100");
+        " SENTINEL DEBUG info-period 200 publish-period 200 ping-period 500");
     deployment.sentinel->sentinels.push_back(sentinel->TcpOptions());
     deployment.sentinels.push_back(std::move(sentinel));
   }

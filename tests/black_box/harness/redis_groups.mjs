@@ -57,13 +57,14 @@ export class SentinelGroup extends Group {
       const file = join(scratchFolder(), 'sentinel.conf');
       writeFileSync(file, [
         `port ${port}`, 'bind 127.0.0.1', `sentinel monitor tests 127.0.0.1 ${first.port} 2`,
-        'sentinel down-after-milliseconds tests 1000', 'sentinel failover-timeout tests 3000', '',
+        'sentinel down-after-milliseconds tests 2000', 'sentinel failover-timeout tests 3000', '',
       ].join('\n'));
       return start(port, [file, '--sentinel']);
     }));
-    // They look every ten seconds otherwise, and as seldom as once in the time after which a server counts as down: one
-    // that has just been promoted would be down before it is asked.
-    for (const sentinel of group.sentinels) ask(sentinel, 'SENTINEL', 'DEBUG', 'info-period', '200', 'publish-period', '200', 'ping-period', '100');
+    // They look every ten seconds otherwise. They ping several times within the time after which a server counts as down,
+    // or one that has just been promoted would be down before it is asked; and a replica is promoted only where it was
+    // looked at within five times this period.
+    for (const sentinel of group.sentinels) ask(sentinel, 'SENTINEL', 'DEBUG', 'info-period', '200', 'publish-period', '200', 'ping-period', '500');
     await eventually(() => group.sentinels.every((sentinel) => {
       const lines = ask(sentinel, 'SENTINEL', 'MASTER', 'tests').split('\n');
       const field = (name) => lines[lines.indexOf(name) + 1];
