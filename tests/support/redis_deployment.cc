@@ -71,8 +71,10 @@ RedisDeployment ServersWithSentinels() {
     // They look every ten seconds otherwise. They ping several times within the time after which a
     // server counts as down, or one that has just been promoted would be down before it is asked;
     // and a replica is promoted only where it was looked at within five times this period.
+    // After four times the period in which they publish, one that has not heard of a promotion
+    // undoes it.
     Run("redis-cli -p " + std::to_string(sentinel->port()) +
-        " SENTINEL DEBUG info-period 200 publish-period 200 ping-period 500");
+        " SENTINEL DEBUG info-period 200 publish-period 750 ping-period 500");
     deployment.sentinel->sentinels.push_back(sentinel->TcpOptions());
     deployment.sentinels.push_back(std::move(sentinel));
   }

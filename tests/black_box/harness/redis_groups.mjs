@@ -63,8 +63,9 @@ export class SentinelGroup extends Group {
     }));
     // They look every ten seconds otherwise. They ping several times within the time after which a server counts as down,
     // or one that has just been promoted would be down before it is asked; and a replica is promoted only where it was
-    // looked at within five times this period.
-    for (const sentinel of group.sentinels) ask(sentinel, 'SENTINEL', 'DEBUG', 'info-period', '200', 'publish-period', '200', 'ping-period', '500');
+    // looked at within five times this period. After four times the period in which they publish, one that has not heard
+    // of a promotion undoes it.
+    for (const sentinel of group.sentinels) ask(sentinel, 'SENTINEL', 'DEBUG', 'info-period', '200', 'publish-period', '750', 'ping-period', '500');
     await eventually(() => group.sentinels.every((sentinel) => {
       const lines = ask(sentinel, 'SENTINEL', 'MASTER', 'tests').split('\n');
       const field = (name) => lines[lines.indexOf(name) + 1];
@@ -158,8 +159,16 @@ export class ClusterGroup extends Group {
     const id = ask(before, 'CLUSTER', 'MYID');
     const replica = this.servers.find((server) => !server.dead && ask(server, 'CLUSTER', 'NODES')
       .split('\n').some((line) => line.includes('myself,slave') && line.includes(id)));
-    ask(replica, 'CLUSTER', 'FAILOVER');
-    await eventually(() => ask(replica, 'ROLE').startsWith('master'), 'the replica takes over', 20000);
+    // It gives a failover up after five seconds.
+    let asked = 0;
+    await eventually(() => {
+      if (ask(replica, 'ROLE').startsWith('master')) return true;
+      if (Date.now() - asked > 6000) {
+        asked = Date.now();
+        ask(replica, 'CLUSTER', 'FAILOVER');
+      }
+      return false;
+    }, 'the replica takes over', 30000);
     await eventually(() => ask(replica, 'WAIT', '1', '100') === '1', 'a replica again', 20000);
   }
 
