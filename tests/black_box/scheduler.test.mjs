@@ -57,13 +57,14 @@ describe('the scheduler', () => {
     const first = await signedIn(world, { expiresIn: 8 });
     for (let i = 1; i < 30; ++i) await first.another().run('code');
     await eventually(() => refreshes(first).length >= 60, 'two rounds', 30000);
-    assert.equal(new Set(sent(first)).size, sent(first).length, 'a refresh token was sent twice');
-    const { grants } = await first.rpc.ListGrants({ client: first.client });
+    // Those that were signed in first may be ahead of the last by more than a round.
+    const grants = await eventually(async () => {
+      const all = await first.grants();
+      return all.every(({ generation }) => Number(generation) >= 2) && all;
+    }, 'each is refreshed', 30000);
     assert.equal(grants.length, 30);
-    for (const { state, generation } of grants) {
-      assert.equal(state, 'GRANT_STATE_ACTIVE');
-      assert.ok(Number(generation) >= 2);
-    }
+    for (const { state } of grants) assert.equal(state, 'GRANT_STATE_ACTIVE');
+    assert.equal(new Set(sent(first)).size, sent(first).length, 'a refresh token was sent twice');
   });
 
   it('R15: a token that lives a second is refreshed no more often than the floor', async () => {

@@ -7,6 +7,7 @@
 //   await signIn.run('code id_token');
 import { randomBytes } from 'node:crypto';
 import { Broker, baseConfig } from './broker.mjs';
+import { eventually } from './child.mjs';
 import { secret } from './secrets.mjs';
 import { HostileServer, callbackOf } from '../../providers/hostile/server.mjs';
 
@@ -116,6 +117,9 @@ export class HostileWorld {
       ...config,
     });
     world.broker = await Broker.start(world.config, options);
+    // It asks each provider for its metadata once when it starts: before there are any cases, whose logs and faults are
+    // for what they do. Where Redis is away it is never ready.
+    if (!config.store) await eventually(() => world.broker.output.includes('"ready"'), 'the broker is ready');
     return world;
   }
 
