@@ -257,6 +257,9 @@ void CurlTransfer::ConfigureTls() {
 }
 
 absl::StatusOr<HttpResponse> CurlTransfer::Finish(CURLcode code) {
+  // libcurl takes a connection that is closed among the headers for the end of a response without a
+  // body.
+  if (code == CURLE_OK && !reader_.has_headers()) code = CURLE_RECV_ERROR;
   if (code != CURLE_OK || reader_.refusal()) return FailureOf(code);
   long status = 0;
   curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);

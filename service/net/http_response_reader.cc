@@ -34,10 +34,14 @@ bool HttpResponseReader::AddHeaderLine(std::string_view line) {
     response_.headers.clear();
     content_length_.reset();
     chunked_ = false;
+    has_headers_ = false;
     return true;
   }
   const std::string_view content = Trimmed(line);
-  if (content.empty()) return true;
+  if (content.empty()) {
+    has_headers_ = true;
+    return true;
+  }
   if (++header_count_ > limits_.max_header_count) return Refuse("too_large");
   // A line that starts with white space would continue the one before (RFC 9112 section 5.2).
   const auto colon = line.find(':');

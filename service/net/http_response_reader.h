@@ -26,6 +26,10 @@ class HttpResponseReader {
   // Why the response was refused: `too_large`, `malformed` or `content_encoding`.
   std::optional<std::string_view> refusal() const { return refusal_; }
 
+  // Whether the header section has come to its end. Without that nothing is known of the response,
+  // not even that its status means what it seems to (RFC 9112 section 8).
+  bool has_headers() const { return has_headers_; }
+
   // The response so far, for the end of the exchange.
   HttpResponse Take(int status);
 
@@ -41,6 +45,7 @@ class HttpResponseReader {
   std::size_t header_count_ = 0;
   std::optional<std::string> content_length_;
   bool chunked_ = false;
+  bool has_headers_ = false;
   std::optional<std::string_view> refusal_;
 };
 

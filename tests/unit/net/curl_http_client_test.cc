@@ -321,6 +321,11 @@ TEST_F(CurlHttpClientTest, RefusesAnswersThatBreakTheRules) {
   const AnswerCase cases[] = {
       {"nothing at all", "", Reason::kProviderUnavailable, "reset"},
       {"not HTTP", "garbage", Reason::kProviderResponseInvalid, "malformed"},
+      {"a status line alone", head, Reason::kProviderUnavailable, "reset"},
+      {"headers without an end", head + "Content-Type: text/plain\r\n",
+       Reason::kProviderUnavailable, "reset"},
+      {"an interim response alone", "HTTP/1.1 100 Continue\r\n\r\n" + head,
+       Reason::kProviderUnavailable, "reset"},
       {"Content-Length too large for the body", head + "Content-Length: 10\r\n\r\nabc",
        Reason::kProviderUnavailable, "reset"},
       {"Content-Length beyond the limit", head + "Content-Length: 1048577\r\n\r\nabc",
