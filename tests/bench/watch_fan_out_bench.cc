@@ -5,8 +5,9 @@
 // Two stores on one redis-server, a stand-in for two replicas: one commits, a broker on the other
 // has the streams. Who watches is a process of its own, which reads on one thread. Each token says
 // when its commit was begun, so that the commit's own round trip is in what is measured. For each
-// number of streams: all of one grant, and then one of a grant each, of which one is replaced at a
-// time.
+// number of streams: all at a bare gRPC server that hands out what it is given, the baseline; all
+// of one grant; and then one of a grant each, of which one is replaced at a time. `ratio` is the
+// median over that of the baseline.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,9 +17,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +32,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
+#include "bench/bare_fan_out.h"
 #include "bench/require.h"
 #include "broker/broker.h"
 #include "callers/authenticator.h"
@@ -46,6 +51,7 @@ namespace tokenbroker::bench {
 namespace {
 
 constexpr std::size_t kTokenBytes = 1200;
+constexpr int kThreads = 2;  // of each server
 
 struct Options {
   int rounds = 50;
@@ -64,6 +70,13 @@ struct Stream {
   v1::GetAccessTokenResponse response;
   bool begun = false;
 };
+
+// A token that says when it was made.
+std::string NewToken() {
+  std::string token = absl::StrCat(absl::ToUnixMicros(absl::Now()), ".");
+  token.resize(kTokenBytes, 'x');
+  return token;
+}
 
 // From the commit to now, in milliseconds.
 double AgeOf(const v1::GetAccessTokenResponse& response) {
@@ -126,7 +139,7 @@ void WatchAll(const Options& options) {
   for (auto* durations : {&first, &each, &last}) std::ranges::sort(*durations);
   for (const double value :
        {At(first, 0.5), At(each, 0.5), At(each, 0.99), At(last, 0.5), At(last, 1)}) {
-    std::printf(" %9.2f", value);
+    std::printf("%g ", value);
   }
   std::printf("\n");
   std::fflush(stdout);
@@ -238,16 +251,13 @@ class Replicas {
   }
 
  private:
-  // A token that says when it was made.
   void SetToken(grants::Grant& grant) {
     grants::AccessToken token;
     token.token_type = "Bearer";
     token.obtained_at = clock_.Now();
     token.expires_at = token.obtained_at + absl::Hours(1);
     token.scopes = grant.scopes;
-    std::string value = absl::StrCat(absl::ToUnixMicros(absl::Now()), ".");
-    value.resize(kTokenBytes, 'x');
-    token.value = Secret(value);
+    token.value = Secret(NewToken());
     grant.access_tokens.insert_or_assign(grants::TokenSelector{}, std::move(token));
   }
 
@@ -267,7 +277,7 @@ class Replicas {
 
   const SystemClock clock_;
   const testing::RedisServer redis_;
-  Runtime runtime_{2};
+  Runtime runtime_{kThreads};
   const grants::KeyRing ring_ = MakeRing();
   storage::RedisGrantStore committing_store_{
       runtime_, clock_, ring_, {.redis = redis_.Options(), .connections = 1}};
@@ -287,30 +297,51 @@ class Replicas {
   std::vector<grants::Grant> grants_;
 };
 
-void Measure(std::size_t streams, std::size_t grants, int rounds) {
-  Replicas replicas(grants);
+// Opens the streams at `address` and has `replace` replace one grant's token in each round. Prints
+// a row, and returns the median.
+double Measure(const std::string& address, std::size_t streams, std::size_t grants, int rounds,
+               double baseline, const std::function<void(std::size_t)>& replace) {
   const double before = ResidentBytes();
-  Watchers watchers(replicas.address(), streams, grants, rounds);
+  Watchers watchers(address, streams, grants, rounds);
   watchers.Hear();
   const double grown = ResidentBytes() - before;
   for (int round = 0; round < rounds; ++round) {
-    replicas.Replace(static_cast<std::size_t>(round) % grants);
+    replace(static_cast<std::size_t>(round) % grants);
     watchers.Hear();
   }
-  std::string times = watchers.Hear();
-  times.pop_back();
-  std::printf("%8zu %8zu%s %11.0f\n", streams, grants, times.c_str(),
-              grown / static_cast<double>(streams));
+  std::istringstream times(watchers.Hear());
+  std::vector<double> row{std::istream_iterator<double>(times), {}};
+  const double median = row.at(1);
+  for (const double value : row) std::printf(" %9.2f", value);
+  if (baseline == 0) baseline = median;
+  std::printf(" %8.1f %11.0f\n", median / baseline, grown / static_cast<double>(streams));
   std::fflush(stdout);
+  return median;
+}
+
+double MeasureBare(std::size_t streams, int rounds) {
+  BareFanOut bare(kThreads);
+  bare.Publish(NewToken());
+  std::printf("%8zu %8s", streams, "bare");
+  return Measure(bare.address(), streams, 1, rounds, 0,
+                 [&bare](std::size_t) { bare.Publish(NewToken()); });
+}
+
+void MeasureBroker(std::size_t streams, std::size_t grants, int rounds, double baseline) {
+  Replicas replicas(grants);
+  std::printf("%8zu %8zu", streams, grants);
+  Measure(replicas.address(), streams, grants, rounds, baseline,
+          [&replicas](std::size_t number) { replicas.Replace(number); });
 }
 
 void Run(const Options& options) {
   std::printf("milliseconds from the commit at one replica to the streams at another\n\n");
-  std::printf("%8s %8s %9s %9s %9s %9s %9s %11s\n", "streams", "grants", "first", "median", "p99",
-              "last", "worst", "bytes each");
+  std::printf("%8s %8s %9s %9s %9s %9s %9s %8s %11s\n", "streams", "grants", "first", "median",
+              "p99", "last", "worst", "ratio", "bytes each");
   for (const std::size_t streams : options.streams) {
-    Measure(streams, 1, options.rounds);
-    if (streams > 1) Measure(streams, streams, options.rounds);
+    const double bare = MeasureBare(streams, options.rounds);
+    MeasureBroker(streams, 1, options.rounds, bare);
+    if (streams > 1) MeasureBroker(streams, streams, options.rounds, bare);
   }
 }
 
