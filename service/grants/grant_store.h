@@ -274,6 +274,11 @@ class GrantStore {
   virtual StatusTask Check() = 0;
   // At most one, set before the first call and outliving the store. May be null.
   virtual void Observe(GrantObserver* observer) = 0;
+  // Since when no change of this grant by another replica has been missed, by the store's clock;
+  // nothing while some may be missed, and without an observer. Where the store has several parts
+  // and one was lost, that is so for the grants in it alone, while the observer counts all changes
+  // as lost. Not to be called from the observer.
+  virtual std::optional<absl::Time> ChangesSeenSince(const std::string& grant_id) const = 0;
 };
 
 }  // namespace tokenbroker::grants

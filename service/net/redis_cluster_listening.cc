@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "net/redis_slot.h"
+
 namespace tokenbroker {
 
 RedisClusterListening::RedisClusterListening(std::shared_ptr<RedisClusterNodes> nodes,
@@ -24,8 +26,8 @@ RedisClusterListening::~RedisClusterListening() {
 
 void RedisClusterListening::Follow(const RedisSlotMap& map) {
   std::vector<std::unique_ptr<RedisSubscriber>> ended;
+  const absl::Time now = nodes_->clock().Now();
   const MutexLock lock(mutex_);
-  complete_ = map.IsComplete();
   for (auto primary = primaries_.begin(); primary != primaries_.end();) {
     if (std::binary_search(map.primaries.begin(), map.primaries.end(), primary->first)) {
       ++primary;
@@ -38,6 +40,14 @@ void RedisClusterListening::Follow(const RedisSlotMap& map) {
     Primary& primary = primaries_[node];
     if (primary.subscriber == nullptr) primary.subscriber = ListenTo(node);
   }
+  for (int slot = 0; slot < kRedisSlots; ++slot) {
+    const RedisNode* owner = map.OwnerOf(slot);
+    const RedisNode* before = map_.OwnerOf(slot);
+    if (owner == nullptr || (before != nullptr && *before == *owner)) continue;
+    Primary& primary = primaries_[*owner];
+    if (primary.heard_since) primary.heard_since = now;
+  }
+  map_ = map;
   Tell();
 }
 
@@ -54,17 +64,27 @@ std::unique_ptr<RedisSubscriber> RedisClusterListening::ListenTo(const RedisNode
 }
 
 void RedisClusterListening::SetHeard(const RedisNode& node, bool heard) {
+  const absl::Time now = nodes_->clock().Now();
   const MutexLock lock(mutex_);
   const auto primary = primaries_.find(node);
   if (primary == primaries_.end()) return;
-  primary->second.heard = heard;
+  primary->second.heard_since = heard ? std::optional(now) : std::nullopt;
   Tell();
+}
+
+std::optional<absl::Time> RedisClusterListening::HeardSince(std::string_view key) const {
+  const MutexLock lock(mutex_);
+  const RedisNode* owner = map_.OwnerOf(RedisSlotOf(key));
+  if (owner == nullptr) return std::nullopt;
+  const auto primary = primaries_.find(*owner);
+  return primary == primaries_.end() ? std::nullopt : primary->second.heard_since;
 }
 
 void RedisClusterListening::Tell() {
   const bool connected =
-      complete_ && std::all_of(primaries_.begin(), primaries_.end(),
-                               [](const auto& entry) { return entry.second.heard; });
+      map_.IsComplete() && std::all_of(primaries_.begin(), primaries_.end(), [](const auto& entry) {
+        return entry.second.heard_since.has_value();
+      });
   if (connected == std::exchange(connected_, connected)) return;
   connected ? callbacks_.on_connected() : callbacks_.on_disconnected();
 }

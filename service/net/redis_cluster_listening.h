@@ -3,8 +3,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
 #include "base/mutex.h"
 #include "net/redis_cluster_nodes.h"
 #include "net/redis_servers.h"
@@ -13,18 +16,25 @@
 
 namespace tokenbroker {
 
-// Each server tells of its own keys only: so nothing is missed only while all slots are served and
-// each primary is listened to. Thread-safe.
+// Each server tells of its own keys only: so nothing at all is missed only while all slots are
+// served and each primary is listened to, which is what the callbacks are about. What is missed of
+// one primary leaves the keys of the others alone: HeardSince. Thread-safe.
 class RedisClusterListening final : public RedisListening {
  public:
   RedisClusterListening(std::shared_ptr<RedisClusterNodes> nodes, RedisSubscription subscription,
                         RedisSubscriberCallbacks callbacks);
   ~RedisClusterListening() override;
 
+  std::optional<absl::Time> HeardSince(std::string_view key) const override
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   struct Primary {
     std::unique_ptr<RedisSubscriber> subscriber;
-    bool heard = false;  // being listened to
+    // Since when it is listened to and has all the slots that it has now; nothing while it is not
+    // listened to. A slot that it is said to have only now it may have had for a while, and where
+    // its changes were told until then is not known: all of its slots count anew.
+    std::optional<absl::Time> heard_since;
   };
 
   void Follow(const RedisSlotMap& map) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -38,9 +48,9 @@ class RedisClusterListening final : public RedisListening {
   const RedisSubscriberCallbacks callbacks_;
 
   // Held while a callback runs; never while a subscriber is destroyed, which waits for its own.
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<RedisNode, Primary> primaries_ ABSL_GUARDED_BY(mutex_);
-  bool complete_ ABSL_GUARDED_BY(mutex_) = false;   // all slots are served
+  RedisSlotMap map_ ABSL_GUARDED_BY(mutex_);        // which they are of
   bool connected_ ABSL_GUARDED_BY(mutex_) = false;  // as the callbacks know it
 };
 

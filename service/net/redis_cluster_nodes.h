@@ -52,6 +52,7 @@ class RedisClusterNodes : public std::enable_shared_from_this<RedisClusterNodes>
   std::shared_ptr<const RedisOptions> OptionsOf(const RedisNode& node) const;
 
   Runtime& runtime() { return runtime_; }
+  const Clock& clock() const { return clock_; }
 
   // Calls `follow` with the map that there is, if any, and with each that differs from the one
   // before; never two at a time. Until StopFollowing() has returned.

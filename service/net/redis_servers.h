@@ -4,10 +4,13 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "asio/awaitable.hpp"
 #include "net/redis_reply.h"
 #include "net/redis_subscriber.h"
@@ -25,6 +28,17 @@ struct RedisRequest {
 };
 
 using RedisResult = absl::StatusOr<RedisReply>;
+
+// Servers that are being listened to, until it is destroyed. Thread-safe.
+class RedisListening {
+ public:
+  virtual ~RedisListening() = default;
+
+  // Since when no message about `key` has been missed: since when the server that has its slot now
+  // is listened to without a gap, by the clock of whatever listens. Nothing while it is not. A
+  // server that went silent counts until that is noticed. Not to be called from a callback.
+  virtual std::optional<absl::Time> HeardSince(std::string_view key) const = 0;
+};
 
 // Thread-safe.
 class RedisServers {

@@ -1,9 +1,13 @@
 #include "net/redis_single.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
+#include <string_view>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
 #include "net/redis_batches.h"
 
 namespace tokenbroker {
@@ -56,10 +60,12 @@ struct SingleRedis::Listeners {
 
 class SingleRedis::Following final : public RedisListening {
  public:
-  Following(Runtime& runtime, std::shared_ptr<const RedisOptions> options,
+  Following(Runtime& runtime, const Clock& clock, std::shared_ptr<const RedisOptions> options,
             RedisSubscription subscription, RedisSubscriberCallbacks callbacks,
             std::shared_ptr<Listeners> listeners)
-      : subscriber_(runtime, std::move(options), std::move(subscription), std::move(callbacks)),
+      : clock_(clock),
+        callbacks_(std::move(callbacks)),
+        subscriber_(runtime, std::move(options), std::move(subscription), Timed()),
         listeners_(std::move(listeners)) {
     const MutexLock lock(listeners_->mutex);
     listeners_->all.insert(&subscriber_);
@@ -69,7 +75,39 @@ class SingleRedis::Following final : public RedisListening {
     listeners_->all.erase(&subscriber_);
   }
 
+  std::optional<absl::Time> HeardSince(std::string_view) const override {
+    const MutexLock lock(mutex_);
+    return heard_since_;
+  }
+
  private:
+  // `callbacks_`, and the time of it.
+  RedisSubscriberCallbacks Timed() {
+    RedisSubscriberCallbacks timed;
+    timed.on_connected = [this] {
+      SetHeardSince(clock_.Now());
+      callbacks_.on_connected();
+    };
+    timed.on_disconnected = [this] {
+      SetHeardSince(std::nullopt);
+      callbacks_.on_disconnected();
+    };
+    timed.on_message = [this](std::string_view channel, const RedisReply& payload) {
+      callbacks_.on_message(channel, payload);
+    };
+    return timed;
+  }
+
+  void SetHeardSince(std::optional<absl::Time> since) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    heard_since_ = since;
+  }
+
+  const Clock& clock_;
+  const RedisSubscriberCallbacks callbacks_;
+  mutable Mutex mutex_;
+  std::optional<absl::Time> heard_since_ ABSL_GUARDED_BY(mutex_);
+  // After what its callbacks use.
   RedisSubscriber subscriber_;
   const std::shared_ptr<Listeners> listeners_;
 };
@@ -77,6 +115,7 @@ class SingleRedis::Following final : public RedisListening {
 SingleRedis::SingleRedis(Runtime& runtime, const Clock& clock, RedisPoolOptions options,
                          const std::optional<RedisSentinelOptions>& sentinels)
     : runtime_(runtime),
+      clock_(clock),
       sentinels_(SentinelsOf(runtime, sentinels)),
       census_(CensusOf(runtime, clock, options.replication, sentinels)),
       options_(Located(options.redis, sentinels_)),
@@ -115,7 +154,7 @@ asio::awaitable<std::vector<RedisResult>> SingleRedis::Send(std::size_t affinity
 
 std::unique_ptr<RedisListening> SingleRedis::Listen(RedisSubscription subscription,
                                                     RedisSubscriberCallbacks callbacks) {
-  return std::make_unique<Following>(runtime_, options_, std::move(subscription),
+  return std::make_unique<Following>(runtime_, clock_, options_, std::move(subscription),
                                      std::move(callbacks), listeners_);
 }
 

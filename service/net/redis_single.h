@@ -34,6 +34,7 @@ class SingleRedis final : public RedisServers {
   struct Listeners;
 
   Runtime& runtime_;
+  const Clock& clock_;
   const std::shared_ptr<RedisSentinels> sentinels_;   // null without
   const std::shared_ptr<RedisReplicaCensus> census_;  // null where nobody needs it
   const std::shared_ptr<const RedisOptions> options_;

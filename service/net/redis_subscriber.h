@@ -31,23 +31,17 @@ struct RedisSubscriberCallbacks {
   std::function<void(std::string_view channel, const RedisReply& payload)> on_message;
 };
 
-// Something that is being listened to, until it is destroyed.
-class RedisListening {
- public:
-  virtual ~RedisListening() = default;
-};
-
 // Tracking and listening are on one connection, redirected to itself, so that one cannot be lost
 // without the other. A connection that stays silent for two ping intervals counts as lost.
 //
 // Thread-safe. No callback begins after the destructor has returned.
-class RedisSubscriber final : public RedisListening {
+class RedisSubscriber final {
  public:
   // Starts to connect. Borrows `runtime`.
   RedisSubscriber(Runtime& runtime, std::shared_ptr<const RedisOptions> options,
                   RedisSubscription subscription, RedisSubscriberCallbacks callbacks);
   // Not to be called from a callback. Waits for one that is running.
-  ~RedisSubscriber() override;
+  ~RedisSubscriber();
   RedisSubscriber(const RedisSubscriber&) = delete;
   RedisSubscriber& operator=(const RedisSubscriber&) = delete;
 

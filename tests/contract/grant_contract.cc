@@ -316,6 +316,15 @@ TEST_F(GrantContract, TellsTheObserverOfChangesByOtherReplicas) {
   EXPECT_TRUE(observer().WaitForChangeAfter(before, "grant"));
 }
 
+TEST_F(GrantContract, KnowsSinceWhenNoChangeOfAGrantIsMissed) {
+  ASSERT_TRUE(observer().WaitUntilSeen());
+  Created("grant");
+  EXPECT_EQ(store().ChangesSeenSince("grant"), Now());
+  const absl::Time since = Now();
+  Elapse(absl::Minutes(1));
+  EXPECT_EQ(store().ChangesSeenSince("grant"), since);
+}
+
 TEST_F(GrantContract, AnswersACheck) { EXPECT_OK(Run(store().Check())); }
 
 }  // namespace

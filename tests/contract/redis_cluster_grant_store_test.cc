@@ -53,6 +53,16 @@ class ClusterStore : public GrantStoreContract {
     while (servers()[server]->port() != owner.port) ++server;
     return server;
   }
+  // The id of a grant that another primary has.
+  std::string Elsewhere(const std::string& than) {
+    const std::size_t owner = OwnerOf(than);
+    std::string other = "other";
+    while (OwnerOf(other) == owner) other += "-";
+    return other;
+  }
+  void WaitUntilSeenSince(const std::string& grant_id, absl::Time since) {
+    Eventually([&] { return store().ChangesSeenSince(grant_id) == since; });
+  }
   std::size_t AnotherPrimary(std::size_t than) {
     for (std::size_t i = 0; i < servers().size(); ++i) {
       if (i != than && IsPrimary(i)) return i;
@@ -147,6 +157,52 @@ TEST_F(ClusterStore, NearCacheIsDistrustedUntilEveryPrimaryIsListenedTo) {
     return Run(other_replica().EndGrant("grant", grants::GrantState::kRevoked, "", absl::Hours(1)));
   });
   EXPECT_TRUE(observer().WaitForChangeAfter(before, "grant"));
+  WaitUntilWhole();
+}
+
+TEST_F(ClusterStore, MissesOnlyWhatThePrimaryThatIsLostWouldHaveTold) {
+  ASSERT_TRUE(observer().WaitUntilSeen());
+  WaitUntilWhole();
+  const std::string other = Elsewhere("grant");
+  const absl::Time first = Now();
+  WaitUntilSeenSince("grant", first);
+  WaitUntilSeenSince(other, first);
+  harness().clock().Advance(absl::Minutes(1));
+  const std::size_t old_primary = OwnerOf("grant");
+  const std::size_t replica = ReplicaOf(old_primary);
+  const int losses = observer().losses();
+  servers()[old_primary]->Kill();
+  EXPECT_TRUE(observer().WaitForLossAfter(losses));
+  EXPECT_EQ(store().ChangesSeenSince("grant"), std::nullopt);
+  EXPECT_EQ(store().ChangesSeenSince(other), first);
+  Eventually([&] { return IsPrimary(replica); });
+  servers()[old_primary]->Start();
+  WaitUntilSeenSince("grant", Now());
+  EXPECT_EQ(store().ChangesSeenSince(other), first);
+  EXPECT_TRUE(observer().WaitUntilSeen());
+  WaitUntilWhole();
+}
+
+TEST_F(ClusterStore, CountsAnewWhatAPrimaryHasThatGainedSlots) {
+  ASSERT_TRUE(observer().WaitUntilSeen());
+  WaitUntilWhole();
+  const std::string left_alone = Elsewhere("grant");
+  const std::size_t from = OwnerOf("grant");
+  const std::size_t to = OwnerOf(left_alone);
+  const absl::Time first = Now();
+  WaitUntilSeenSince("grant", first);
+  WaitUntilSeenSince(left_alone, first);
+  harness().clock().Advance(absl::Minutes(1));
+  const std::string to_id = IdOf(to);
+  for (const std::size_t server : {to, from}) {
+    harness().AskServer(server, {"CLUSTER", "SETSLOT", SlotOf("grant"), "NODE", to_id});
+  }
+  WaitUntilSeenSince("grant", Now());
+  EXPECT_EQ(store().ChangesSeenSince(left_alone), Now());
+  // The one that it was taken from misses nothing of what it still has.
+  std::string kept = "kept";
+  while (OwnerOf(kept) != from) kept += "-";
+  EXPECT_EQ(store().ChangesSeenSince(kept), first);
   WaitUntilWhole();
 }
 

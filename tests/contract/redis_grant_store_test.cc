@@ -568,9 +568,13 @@ TEST_F(RedisStore, ComesUpWithoutRedisAndServesWhenItComesBack) {
 TEST_F(RedisStore, TellsTheObserverWhenChangesAreLostAndSeenAgain) {
   ASSERT_TRUE(observer().WaitUntilSeen());
   const int losses = observer().losses();
-  harness().server().Restart();
+  harness().server().Kill();
   EXPECT_TRUE(observer().WaitForLossAfter(losses));
+  EXPECT_EQ(store().ChangesSeenSince("grant"), std::nullopt);
+  harness().clock().Advance(absl::Minutes(1));
+  harness().server().Start();
   EXPECT_TRUE(observer().WaitUntilSeen());
+  EXPECT_EQ(store().ChangesSeenSince("grant"), Now());
 }
 
 TEST_F(RedisStore, TellsTheObserverThatEverythingWasFlushed) {

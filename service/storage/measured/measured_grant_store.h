@@ -141,6 +141,9 @@ class MeasuredGrantStore final : public grants::GrantStore {
 
   StatusTask Check() override { return Timed("check", inner_->Check()); }
   void Observe(grants::GrantObserver* observer) override { inner_->Observe(observer); }
+  std::optional<absl::Time> ChangesSeenSince(const std::string& grant_id) const override {
+    return inner_->ChangesSeenSince(grant_id);
+  }
 
  private:
   // The outcome of a request that was made for `trace`, and its end.

@@ -26,7 +26,8 @@ MemoryGrantStore::MemoryGrantStore(const Clock& clock, const MemoryLimits& limit
       grants_(clock, limits.grants),
       token_ids_(clock, limits.token_ids),
       shared_limits_(clock),
-      revocations_(clock, limits.revocations) {}
+      revocations_(clock, limits.revocations),
+      clock_(clock) {}
 
 StatusTask MemoryGrantStore::PutAuthorization(Secret state, PendingAuthorization pending) {
   co_return authorizations_.Put(state, std::move(pending));
@@ -187,7 +188,14 @@ StatusTask MemoryGrantStore::Check() { co_return absl::OkStatus(); }
 
 void MemoryGrantStore::Observe(grants::GrantObserver* observer) {
   observer_ = observer;
-  if (observer_ != nullptr) observer_->OnChangesSeenAgain();
+  seen_since_.reset();
+  if (observer_ == nullptr) return;
+  seen_since_ = clock_.Now();
+  observer_->OnChangesSeenAgain();
+}
+
+std::optional<absl::Time> MemoryGrantStore::ChangesSeenSince(const std::string&) const {
+  return seen_since_;
 }
 
 void MemoryGrantStore::TellChanged(const std::string& grant_id) const {

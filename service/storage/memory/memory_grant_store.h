@@ -84,6 +84,7 @@ class MemoryGrantStore final : public grants::GrantStore, public limits::LimitSt
 
   StatusTask Check() override;
   void Observe(grants::GrantObserver* observer) override;
+  std::optional<absl::Time> ChangesSeenSince(const std::string& grant_id) const override;
 
  private:
   void TellChanged(const std::string& grant_id) const;
@@ -93,7 +94,9 @@ class MemoryGrantStore final : public grants::GrantStore, public limits::LimitSt
   MemoryTokenIds token_ids_;
   MemorySharedLimits shared_limits_;
   MemoryRevocations revocations_;
+  const Clock& clock_;
   grants::GrantObserver* observer_ = nullptr;
+  std::optional<absl::Time> seen_since_;
 };
 
 }  // namespace tokenbroker::storage

@@ -253,6 +253,11 @@ void RedisGrantStore::Observe(grants::GrantObserver* observer) {
   listening_ = calls_.Listen(std::move(subscription), std::move(callbacks));
 }
 
+std::optional<absl::Time> RedisGrantStore::ChangesSeenSince(const std::string& grant_id) const {
+  if (listening_ == nullptr) return std::nullopt;
+  return listening_->HeardSince(keys_.Grant(grant_id));
+}
+
 void RedisGrantStore::TellChanged(const std::string& grant_id) const {
   if (observer_ != nullptr) observer_->OnGrantChanged(grant_id);
 }

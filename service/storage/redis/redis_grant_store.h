@@ -124,6 +124,7 @@ class RedisGrantStore final : public grants::GrantStore, public limits::LimitSto
 
   // Starts to listen for changes by other replicas.
   void Observe(grants::GrantObserver* observer) override;
+  std::optional<absl::Time> ChangesSeenSince(const std::string& grant_id) const override;
 
  private:
   void TellChanged(const std::string& grant_id) const;

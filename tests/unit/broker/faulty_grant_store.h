@@ -2,11 +2,14 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "base/error.h"
 #include "grants/grant_store.h"
 
@@ -40,6 +43,10 @@ class FaultyGrantStore final : public grants::GrantStore {
   // How often a lease was asked for, and how often one was renewed.
   int acquisitions() const { return acquisitions_; }
   int renewals() const { return renewals_; }
+  // From now on the part of every grant is heard since then.
+  void set_seen_since(absl::Time since) { seen_since_ns_ = absl::ToUnixNanos(since); }
+  // Whether it refuses to note that grants are used, from now on: as it would any other change.
+  void set_touches_refused(bool refused) { touches_refused_ = refused; }
   // Another store takes the place of the wrapped one, as in a failover.
   void Redirect(grants::GrantStore& inner) { inner_ = &inner; }
 
@@ -75,6 +82,7 @@ class FaultyGrantStore final : public grants::GrantStore {
     return Guard(inner().EndGrant(std::move(grant_id), state, std::move(because), lifetime));
   }
   StatusTask TouchGrant(std::string grant_id, absl::Time when) override {
+    if (touches_refused_) return Refused();
     return Guard(inner().TouchGrant(std::move(grant_id), when));
   }
   Task<grants::GrantPage> ListGrants(grants::GrantFilter filter, std::size_t size,
@@ -146,6 +154,10 @@ class FaultyGrantStore final : public grants::GrantStore {
   }
   StatusTask Check() override { return Guard(inner().Check()); }
   void Observe(grants::GrantObserver* observer) override { inner().Observe(observer); }
+  std::optional<absl::Time> ChangesSeenSince(const std::string& grant_id) const override {
+    const std::int64_t since_ns = seen_since_ns_;
+    return since_ns == 0 ? inner().ChangesSeenSince(grant_id) : absl::FromUnixNanos(since_ns);
+  }
 
  private:
   template <typename Result>
@@ -176,18 +188,22 @@ class FaultyGrantStore final : public grants::GrantStore {
     co_return page;
   }
 
+  static StatusTask Refused() { co_return Error(Reason::kStoreUnavailable); }
+
   static StatusTask Count(StatusTask call, std::atomic<int>& counter) {
     absl::Status status = co_await std::move(call);
     ++counter;
     co_return status;
   }
 
-  grants::GrantStore& inner() { return *inner_; }
+  grants::GrantStore& inner() const { return *inner_; }
 
   std::atomic<std::size_t> unreadable_ = 0;
   OnCommit before_commit_;
   OnCommit after_commit_;
   std::atomic<grants::GrantStore*> inner_;
+  std::atomic<std::int64_t> seen_since_ns_ = 0;  // 0: as the wrapped one says
+  std::atomic<bool> touches_refused_ = false;
   std::atomic<int> acquisitions_ = 0;
   std::atomic<int> renewals_ = 0;
   std::atomic<int> calls_ = 0;
