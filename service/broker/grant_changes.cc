@@ -37,23 +37,12 @@ struct GrantChanges::Listeners {
     for (const auto& [number, tell] : found->second) tell();
   }
 
-  void SeeNothing() ABSL_LOCKS_EXCLUDED(mutex) {
-    const MutexLock lock(mutex);
-    seen_since.reset();
-  }
-
-  void SeeAgain(absl::Time now) ABSL_LOCKS_EXCLUDED(mutex) {
+  void SeeAgain() ABSL_LOCKS_EXCLUDED(mutex) {
     const MutexLock lock(mutex);
     ++interruptions;
-    seen_since = now;
     for (const auto& [grant_id, of_grant] : by_grant) {
       for (const auto& [number, tell] : of_grant) tell();
     }
-  }
-
-  std::optional<absl::Time> SeenSince() const ABSL_LOCKS_EXCLUDED(mutex) {
-    const MutexLock lock(mutex);
-    return seen_since;
   }
 
   std::uint64_t Interruptions() const ABSL_LOCKS_EXCLUDED(mutex) {
@@ -65,7 +54,6 @@ struct GrantChanges::Listeners {
   absl::flat_hash_map<std::string, OfGrant> by_grant ABSL_GUARDED_BY(mutex);
   std::uint64_t next_number ABSL_GUARDED_BY(mutex) = 0;
   std::uint64_t interruptions ABSL_GUARDED_BY(mutex) = 0;
-  std::optional<absl::Time> seen_since ABSL_GUARDED_BY(mutex);
 };
 
 struct GrantChanges::Listening::Place {
@@ -100,8 +88,6 @@ GrantChanges::Listening GrantChanges::Listen(const std::string& grant_id, Tell t
 
 std::uint64_t GrantChanges::interruptions() const { return listeners_->Interruptions(); }
 
-std::optional<absl::Time> GrantChanges::seen_since() const { return listeners_->SeenSince(); }
-
 void GrantChanges::TellListeners(const std::string& place) { listeners_->TellOf(place); }
 
 void GrantChanges::OnGrantChanged(const std::string& grant_id) {
@@ -109,14 +95,11 @@ void GrantChanges::OnGrantChanged(const std::string& grant_id) {
   listeners_->TellOf(grant_id);
 }
 
-void GrantChanges::OnChangesLost() {
-  cache_.OnChangesLost();
-  listeners_->SeeNothing();
-}
+void GrantChanges::OnChangesLost() { cache_.OnChangesLost(); }
 
 void GrantChanges::OnChangesSeenAgain() {
   cache_.OnChangesSeenAgain();
-  listeners_->SeeAgain(cache_.clock().Now());
+  listeners_->SeeAgain();
 }
 
 }  // namespace tokenbroker::broker

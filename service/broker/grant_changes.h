@@ -8,10 +8,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "absl/time/time.h"
 #include "grants/grant_store.h"
 
 namespace tokenbroker::broker {
@@ -50,9 +48,6 @@ class GrantChanges final : public grants::GrantObserver {
   // How often changes have been seen again after they were lost. Who finds another number than
   // before has missed some.
   std::uint64_t interruptions() const;
-
-  // Since when changes have been seen without a gap; nothing while they are lost.
-  std::optional<absl::Time> seen_since() const;
 
   // For a place of the cache that is no grant: tells those who listen, and not the cache.
   void TellListeners(const std::string& place);

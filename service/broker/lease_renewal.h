@@ -9,14 +9,20 @@
 #include "asio/steady_timer.hpp"
 #include "base/clock.h"
 #include "base/task.h"
+#include "grants/grant.h"
 #include "grants/grant_store.h"
 #include "net/runtime.h"
 
 namespace tokenbroker::broker {
 
-// Renews at a third of the lease's life until it is destroyed. Losing the lease is not reported:
-// the commit finds out, because it is fenced, and whoever is about to do what no fence guards asks
-// Confirm.
+inline constexpr int kRenewalsInALease = 3;
+
+// Renews at a third of the lease's life, or sooner after a failure, until it is destroyed. Losing
+// the lease is not reported: the commit finds out, because it is fenced, and whoever is about to do
+// what no fence guards asks Confirm.
+//
+// A lease that ran out while the store was away, or that a failover lost, is taken again once there
+// is an intent under it: as long as that stands in the grant, nobody else has sent anything since.
 class LeaseRenewal {
  public:
   // `since` is a time before the store gave the lease. `clock` and `store` outlive the last
@@ -32,6 +38,12 @@ class LeaseRenewal {
   // LEASE_LOST; STORE_UNAVAILABLE, also where the store takes a third of the lease to answer, again
   // and again. Suspends: no round trip where the last renewal is fresh.
   StatusTask Confirm() const;
+
+  // Under the lease this intent is stored now, in place of others.
+  void Guard(grants::RefreshIntent intent) const;
+
+  // The lease as it was given last.
+  grants::Lease lease() const;
 
   // Whether the lease is certainly ours at the moment of the call. Thread-safe; may be called when
   // this object is gone, as long as its clock is there.

@@ -17,16 +17,6 @@ using grants::Grant;
 using grants::GrantState;
 using provider::Delivery;
 
-// A request that the provider certainly did not act on leaves things as they were before its
-// intent. Where the store cannot be told, this replica knows it at least.
-asio::awaitable<void> TakeIntentBack(Flight& flight) {
-  Grant grant = flight.grant.Copy();
-  grant.intent = flight.intent_before;
-  grants::GrantCommit commit = CommitOf(flight, grant, LeaseAfter::kRelease);
-  const absl::Status stored = co_await flight.context.store.CommitGrant(std::move(commit));
-  if (!stored.ok()) DisownIntent(flight);
-}
-
 // Two steps. The first is fenced: whoever was paused past its lease cannot take the tokens from a
 // grant that another has refreshed. After it the grant can give nothing any more, so that ending
 // it, which asks for no generation, cannot do harm; and a crash in between leaves a grant that says

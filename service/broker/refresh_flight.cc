@@ -25,6 +25,8 @@ using provider::Delivery;
 
 // A release of a lease without a commit is not heard, nor is anything while changes are lost.
 constexpr absl::Duration kLookAgain = absl::Seconds(1);
+// However short requests to the provider are: more than AnswerMayComeUntil says after an outage.
+constexpr absl::Duration kLeastPatience = absl::Seconds(10);
 
 bool Met(const Flight& flight) {
   return Meets(flight.grant, flight.need, flight.client->refresh, flight.context.clock.Now());
@@ -35,8 +37,13 @@ bool IsOwn(const grants::RefreshIntent& intent, const std::string& holder) {
   return intent.holder.starts_with(holder.substr(0, holder.rfind('/') + 1));
 }
 
+// Nothing was sent: others were faster.
+bool WasOvertaken(const absl::Status& status) {
+  return HasReason(status, Reason::kLeaseLost) || HasReason(status, Reason::kGenerationConflict);
+}
+
 // Until when the grant is to be left to the sender of its intent; nothing where it need not be.
-std::optional<absl::Time> LeftAloneUntil(const Flight& flight, absl::Time met_at) {
+std::optional<absl::Time> LeftAloneUntil(const Flight& flight, absl::Time took_change_at) {
   const absl::Time now = flight.context.clock.Now();
   const auto standing = flight.context.harmless.Standing(flight.grant);
   // An access token that lives, and a leeway, have rules of their own: NextIntent.
@@ -44,9 +51,33 @@ std::optional<absl::Time> LeftAloneUntil(const Flight& flight, absl::Time met_at
       MayReplay(*standing, flight.client->provider->rules(), now)) {
     return std::nullopt;
   }
-  const absl::Time until = AnswerMayComeUntil(*standing, flight.client->refresh.lease,
-                                              flight.context.changes.seen_since(), met_at);
+  const absl::Time until =
+      AnswerMayComeUntil(*standing, flight.client->refresh.lease,
+                         flight.context.store.ChangesSeenSince(flight.grant_id), took_change_at);
   return until > now ? std::optional(until) : std::nullopt;
+}
+
+// Ends when the grant need not be left to the sender of its intent any more, or with `true`: the
+// sender has brought what is needed. Errors: STORE_UNAVAILABLE also where the store refuses
+// changes; LEASE_HELD.
+Task<bool> LeaveToSender(Flight& flight, absl::Time took_change_at,
+                         std::shared_ptr<WakeUp> wake_up) {
+  const absl::Time give_up =
+      took_change_at + std::max(flight.client->refresh.request_timeout, kLeastPatience);
+  while (const auto until = LeftAloneUntil(flight, took_change_at)) {
+    const absl::Time now = flight.context.clock.Now();
+    if (now >= give_up) co_return WithRetryAfter(Error(Reason::kLeaseHeld), *until - now);
+    co_await wake_up->Wait(std::min(*until - now, kLookAgain));
+    // Alters nothing, but shows whether the store takes changes still: the sender's time does not
+    // run while it refuses them.
+    std::string grant_id = flight.grant_id;
+    absl::Status looked =
+        co_await flight.context.store.TouchGrant(std::move(grant_id), flight.grant.last_used_at);
+    if (looked.ok()) looked = co_await ReadGrant(flight);
+    if (!looked.ok()) co_return looked;
+    if (Met(flight)) co_return true;
+  }
+  co_return false;
 }
 
 // Ends with the lease held and the grant read under it, or with `true`: another holder has brought
@@ -55,19 +86,10 @@ Task<bool> TakeLease(Flight& flight) {
   const auto wake_up = std::make_shared<WakeUp>(co_await asio::this_coro::executor);
   const auto listening =
       flight.context.changes.Listen(flight.grant_id, [wake_up] { wake_up->Wake(); });
-  const absl::Time met_at = flight.context.clock.Now();
-  const absl::Time give_up = met_at + flight.client->refresh.request_timeout;
+  const absl::Time give_up = flight.context.clock.Now() + flight.client->refresh.request_timeout;
+  std::optional<absl::Time> took_change_at;  // since when this flight could have the lease
   LeaseWait wait(flight.context.waits.in_another_replica, flight.context.clock);
   while (true) {
-    while (const auto until = LeftAloneUntil(flight, met_at)) {
-      const absl::Time now = flight.context.clock.Now();
-      if (now >= give_up) co_return WithRetryAfter(Error(Reason::kLeaseHeld), *until - now);
-      wait.Begin();
-      co_await wake_up->Wait(std::min(*until - now, kLookAgain));
-      absl::Status looked = co_await ReadGrant(flight);
-      if (!looked.ok()) co_return looked;
-      if (Met(flight)) co_return true;
-    }
     std::string grant_id = flight.grant_id;
     std::string holder = flight.holder;
     flight.leased_at = flight.context.clock.Now();
@@ -83,9 +105,14 @@ Task<bool> TakeLease(Flight& flight) {
       co_return leased.status();
     }
     if (!read.ok()) co_return read;
-    if (leased.ok() && !Met(flight) && LeftAloneUntil(flight, met_at)) {
+    if (leased.ok() && !took_change_at) took_change_at = flight.context.clock.Now();
+    if (leased.ok() && !Met(flight) && LeftAloneUntil(flight, *took_change_at)) {
       (void)co_await Release(flight);
       flight.lease = {};
+      wait.Begin();
+      std::shared_ptr<WakeUp> woken_by = wake_up;
+      auto brought = co_await LeaveToSender(flight, *took_change_at, std::move(woken_by));
+      if (!brought.ok() || *brought) co_return brought;
       continue;
     }
     if (leased.ok() || Met(flight)) co_return Met(flight);
@@ -122,9 +149,23 @@ StatusTask WriteIntent(Flight& flight, const LeaseRenewal& renewal) {
   Grant marked = flight.grant.Copy();
   marked.intent = *std::move(intent);
   absl::Status ready = co_await CommitIntent(flight, std::move(marked));
-  if (ready.ok()) ready = co_await renewal.Confirm();
+  if (ready.ok()) {
+    renewal.Guard(*flight.intent);
+    ready = co_await renewal.Confirm();
+  }
   if (!ready.ok()) DisownIntent(flight);
   co_return ready;
+}
+
+// Ends a flight that is not to send anything. Where its intent may stand in the store it is taken
+// back: others would have to take it for one that was sent. A flight that was overtaken has no say
+// about the grant any more.
+asio::awaitable<void> StandDown(Flight& flight, absl::Status because) {
+  if (flight.intent && !WasOvertaken(because)) {
+    co_await TakeIntentBack(flight);
+  } else {
+    (void)co_await Release(flight);
+  }
 }
 
 // Whether the answer got lost, or is one that nobody can read: the provider is there, and asking it
@@ -153,12 +194,9 @@ Task<provider::Permit> Admit(Flight& flight) {
   return flight.client->provider->AdmitTokenRequest(std::move(urgency), deadline);
 }
 
-// Nothing was sent: others were faster.
-bool WasOvertaken(const absl::Status& status) {
-  return HasReason(status, Reason::kLeaseLost) || HasReason(status, Reason::kGenerationConflict);
-}
-
 StatusTask Exchange(Flight& flight) {
+  flight.intent.reset();
+  flight.intent_before.reset();
   const LeaseRenewal renewal(flight.context.runtime, flight.context.clock, flight.context.store,
                              flight.lease, flight.client->refresh.lease, flight.leased_at);
   std::unique_ptr<HeldLeases::Held> held = flight.context.leases.Hold(flight.lease);
@@ -175,7 +213,7 @@ StatusTask Exchange(Flight& flight) {
   if (intended.ok()) intended = co_await WriteIntent(flight, renewal);
   if (intended.ok() && held->is_handed_back()) intended = Error(Reason::kShuttingDown);
   if (!intended.ok()) {
-    (void)co_await Release(flight);
+    co_await StandDown(flight, intended);
     co_return intended;
   }
   provider::RefreshAnswer answer =
@@ -196,6 +234,7 @@ StatusTask Exchange(Flight& flight) {
     co_return Error(Reason::kLeaseLost);
   }
   // What was answered is stored under the lease: nobody else may have it meanwhile.
+  flight.lease = renewal.lease();
   held.reset();
   if (answer.tokens.ok()) co_return co_await UseAnswer(flight, *std::move(answer.tokens));
   if (!answer.rotated) co_return co_await AfterFailure(flight, answer.tokens.status());

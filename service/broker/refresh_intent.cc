@@ -4,31 +4,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "broker/lease_renewal.h"
 
 namespace tokenbroker::broker {
-namespace {
-
-// Within this a store that takes changes again has the answer that somebody holds for it.
-constexpr absl::Duration kLongestRetryOfACommit = absl::Seconds(2);
-// Within this a store that was away has been connected to again, and has it.
-constexpr absl::Duration kLongestReturn = absl::Seconds(3);
-
-}  // namespace
-
-bool MayReplay(const grants::RefreshIntent& intent, const provider::ProviderRules& rules,
-               absl::Time now) {
-  return !intent.replayed && now - intent.sent_at < rules.reuse_leeway;
-}
-
-absl::Time AnswerMayComeUntil(const grants::RefreshIntent& intent, absl::Duration lease,
-                              std::optional<absl::Time> seen_since, absl::Time met_at) {
-  // One lease for the sender to be missed, and one for it to come back.
-  const absl::Duration patience = 2 * lease;
-  if (!seen_since) return std::max(intent.sent_at, met_at) + patience;
-  return std::max({intent.sent_at + patience, *seen_since + std::max(lease, kLongestReturn),
-                   met_at + std::min(lease, kLongestRetryOfACommit)});
-}
-
 namespace {
 
 absl::Time LastEnd(const grants::Grant& grant) {
@@ -40,6 +18,19 @@ absl::Time LastEnd(const grants::Grant& grant) {
 }
 
 }  // namespace
+
+bool MayReplay(const grants::RefreshIntent& intent, const provider::ProviderRules& rules,
+               absl::Time now) {
+  return !intent.replayed && now - intent.sent_at < rules.reuse_leeway;
+}
+
+absl::Time AnswerMayComeUntil(const grants::RefreshIntent& intent, absl::Duration lease,
+                              std::optional<absl::Time> seen_since, absl::Time took_change_at) {
+  const absl::Duration retry = std::max(kLongestRetry, lease / kRenewalsInALease);
+  return std::max({intent.sent_at + 2 * lease,
+                   seen_since.value_or(took_change_at) + kLongestReturn + retry,
+                   took_change_at + retry});
+}
 
 bool HasNothingLeft(const grants::Grant& grant, absl::Time now) { return now >= LastEnd(grant); }
 

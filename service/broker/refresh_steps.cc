@@ -36,6 +36,16 @@ void DisownIntent(Flight& flight) {
   flight.context.harmless.Remember(flight.grant_id, *flight.intent, flight.intent_before);
 }
 
+asio::awaitable<void> TakeIntentBack(Flight& flight) {
+  Grant grant = flight.grant.Copy();
+  grant.intent = flight.intent_before;
+  grants::GrantCommit commit = CommitOf(flight, grant, LeaseAfter::kRelease);
+  const absl::Status stored = co_await flight.context.store.CommitGrant(std::move(commit));
+  if (stored.ok()) co_return;
+  DisownIntent(flight);
+  (void)co_await Release(flight);
+}
+
 grants::GrantCommit CommitOf(const Flight& flight, const Grant& grant, LeaseAfter after) {
   return {.grant = grant.Copy(),
           .expected_generation = flight.grant.generation,

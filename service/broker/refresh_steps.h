@@ -48,6 +48,11 @@ StatusTask Release(Flight& flight);
 // Notes that nothing came of the flight's intent, wherever it may stand.
 void DisownIntent(Flight& flight);
 
+// A request that was not sent, or that the provider certainly did not act on, leaves things as they
+// were before its intent: takes it out of the store, and hands the lease back. Where the store
+// cannot be told this replica knows it at least.
+asio::awaitable<void> TakeIntentBack(Flight& flight);
+
 enum class LeaseAfter { kKeep, kRelease };
 
 // The commit of `grant` over what was read under the lease.

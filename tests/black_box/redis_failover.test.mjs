@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { redisStore } from './harness/broker.mjs';
 import { eventually } from './harness/child.mjs';
+import { refreshesAt } from './harness/crash_world.mjs';
 import { RELOGIN } from './harness/expect.mjs';
 import { HostileWorld } from './harness/hostile_world.mjs';
 import { Redis } from './harness/redis.mjs';
@@ -154,6 +155,31 @@ describe('a cluster that is rearranged', () => {
     await turn(world.other.rpc);
     await signIn.rpc.RevokeGrant({ grant_id: signIn.grantId });
     await isGoneAtTheOther(world, signIn);
+  });
+
+  it('R13: a grant whose sender was killed waits for its own primary alone, whatever becomes of others', async () => {
+    const signIn = world.newCase({ expiresIn: 3 });
+    await signIn.run('code id_token');
+    const elsewhere = signIn.another();
+    do await elsewhere.run('code id_token'); while (group.primaryOf(elsewhere.grantId) === group.primaryOf(signIn.grantId));
+    const selector = { grant_id: signIn.grantId };
+    const { access_token: held } = await signIn.token();
+    const sent = () => refreshesAt(signIn.op).length;
+    const doomed = await world.addReplica();
+    signIn.op.next('token', { response: (answer) => ({ ...answer, when: new Promise(() => {}) }) });
+    doomed.rpc.GetAccessToken({ ...selector, rejected_access_token: held }).catch(() => {});
+    await eventually(() => sent() === 1, 'the refresh leaves');
+    doomed.rpc.close();
+    await doomed.child.stop('SIGKILL');
+
+    // One failover after the other, until the grant has come to its end: its refresh token was spent.
+    let over = false;
+    const told = eventually(() => signIn.rpc.GetAccessToken(selector).then(() => false, ({ reason }) => reason === RELOGIN.reason), 'the honest end', 30000)
+      .finally(() => { over = true; });
+    // The primaries vote for the same one again only after twice the node time-out.
+    for (; !over; await new Promise((resolve) => { setTimeout(resolve, 3000); })) await group.stepDown(elsewhere.grantId);
+    await told;
+    assert.equal(sent(), 2);
   });
 
   it('lists grants that lie on all servers', async () => {

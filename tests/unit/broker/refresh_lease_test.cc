@@ -37,6 +37,47 @@ TEST_F(Refreshing, KeepsItsLeaseForTenTimesItsLifetime) {
   EXPECT_EQ(Refreshes(), 1);
 }
 
+// R2, R5: one that an outage of the store has cost it is taken again while the provider answers:
+// whoever finds it free takes the sender for dead.
+TEST_F(Refreshing, TakesALeaseAgainThatTheStoreHasLost) {
+  Client client = MakeClient(provider_);
+  client.refresh.lease = absl::Milliseconds(30);
+  UseClient(std::move(client));
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Hours(1));
+  HeldBack answer;
+  provider_->Answer(answer.Answer("AT2", "RT2"));
+  auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitUntil([&] { return Refreshes() == 1; });
+  const int acquisitions = faulty_->acquisitions();
+  clock_.Advance(absl::Minutes(1));
+  WaitUntil([&] { return faulty_->acquisitions() > acquisitions; });
+  const int renewals = faulty_->renewals();
+  WaitUntil([&] { return faulty_->renewals() > renewals; });
+  EXPECT_THAT(Run(store_->AcquireLease(grant.id, "thief", absl::Minutes(1))),
+              FailsWith(Reason::kLeaseHeld));
+  answer.Come();
+  EXPECT_EQ(TokenOf(got.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 1);
+  EXPECT_THAT(Run(store_->AcquireLease(grant.id, "next", absl::Minutes(1))), IsOk());
+}
+
+// R2: what another has sent under it since is not hidden by that.
+TEST_F(Refreshing, LeavesALeaseUnderWhichAnotherMayHaveSent) {
+  const auto grant = SignInOnce();
+  const absl::Duration lifetime = absl::Milliseconds(30);
+  const auto lease = Run(store_->AcquireLease(grant.id, "mine", lifetime));
+  ASSERT_THAT(lease, IsOk());
+  const int acquisitions = faulty_->acquisitions();
+  const LeaseRenewal renewal(runtime_, clock_, *store_, *lease, lifetime, clock_.Now());
+  renewal.Guard({.holder = "mine", .fence = lease->fence, .sent_at = clock_.Now()});
+  clock_.Advance(absl::Minutes(1));
+  WaitUntil([&] { return faulty_->acquisitions() > acquisitions; });
+  WaitUntil([&] { return Run(store_->AcquireLease(grant.id, "other", absl::Minutes(1))).ok(); });
+  EXPECT_EQ(renewal.lease().fence, lease->fence);
+  EXPECT_FALSE(renewal.IsOurs()());
+}
+
 // A replica that is stopped for longer than its lease and goes on as if nothing had been.
 class Sleeping : public Refreshing {
  protected:
@@ -185,9 +226,13 @@ class Orphaned : public Sleeping {
   absl::Duration Lease() const { return clients_->FindAny("shop")->refresh.lease; }
   // What a flight that waits looks at is there: it looks now.
   void LetLook(const std::string& id) { changes_.OnGrantChanged(id); }
-  void WaitForReads(int more) {
+  // Lets a flight look again and again, until it has made so many calls more.
+  void WaitForLooks(const std::string& id, int more) {
     const int before = faulty_->calls();
-    WaitUntil([&] { return faulty_->calls() >= before + more; });
+    WaitUntil([&] {
+      LetLook(id);
+      return faulty_->calls() >= before + more;
+    });
   }
 };
 
@@ -196,10 +241,9 @@ TEST_F(Orphaned, GrantIsLeftToItsSenderForAWhile) {
   const auto grant = SignInAndLoseTheSender();
   provider_->Answer(Issues({.access_token = "NEVER", .refresh_token = "NEVER"}));
   auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
-  WaitForReads(2);
+  WaitForLooks(grant.id, 6);
   clock_.Advance(2 * Lease() - absl::Seconds(1));
-  LetLook(grant.id);
-  WaitForReads(1);
+  WaitForLooks(grant.id, 2);
   RefreshElsewhere(grant.id);
   EXPECT_EQ(TokenOf(got.get()), "AT2");
   EXPECT_EQ(Refreshes(), 0);
@@ -209,13 +253,8 @@ TEST_F(Orphaned, GrantIsLeftToItsSenderForAWhile) {
 TEST_F(Orphaned, GrantIsRefreshedWhenItsSenderDoesNotComeBack) {
   const auto grant = SignInAndLoseTheSender();
   provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
-  const int before = faulty_->calls();
   auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
-  // Looking again and again: it waits.
-  WaitUntil([&] {
-    LetLook(grant.id);
-    return faulty_->calls() >= before + 6;
-  });
+  WaitForLooks(grant.id, 6);
   EXPECT_EQ(Refreshes(), 0);
   clock_.Advance(2 * Lease());
   WaitUntil([&] {
@@ -224,6 +263,82 @@ TEST_F(Orphaned, GrantIsRefreshedWhenItsSenderDoesNotComeBack) {
   });
   EXPECT_EQ(TokenOf(got.get()), "AT2");
   EXPECT_EQ(Refreshes(), 1);
+}
+
+// R5: its part of the store has just come back, and with it perhaps whoever has the answer.
+TEST_F(Orphaned, GrantIsLeftToItsSenderAfterAnOutageOfItsPart) {
+  const auto grant = SignInAndLoseTheSender();
+  clock_.Advance(absl::Hours(1));
+  faulty_->set_seen_since(clock_.Now());
+  provider_->Answer(Issues({.access_token = "NEVER", .refresh_token = "NEVER"}));
+  auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitForLooks(grant.id, 6);
+  clock_.Advance(kLongestReturn + kLongestRetry - absl::Seconds(1));
+  WaitForLooks(grant.id, 2);
+  RefreshElsewhere(grant.id);
+  EXPECT_EQ(TokenOf(got.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 0);
+}
+
+// R13: what became of other parts is of no matter.
+TEST_F(Orphaned, GrantDoesNotWaitForOtherPartsOfTheStore) {
+  const auto grant = SignInAndLoseTheSender();
+  clock_.Advance(absl::Hours(1));
+  changes_.OnChangesLost();
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitForLooks(grant.id, 6);
+  EXPECT_EQ(Refreshes(), 0);
+  changes_.OnChangesSeenAgain();
+  clock_.Advance(kLongestRetry);
+  WaitUntil([&] {
+    LetLook(grant.id);
+    return got.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  });
+  EXPECT_EQ(TokenOf(got.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 1);
+}
+
+// R5: while the store refuses changes, whoever has the answer waits as we do: the time counts from
+// when it took one.
+TEST_F(Orphaned, GrantIsLeftToItsSenderFromWhenTheStoreTakesChanges) {
+  const auto grant = SignInAndLoseTheSender();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Issues({.access_token = "NEVER", .refresh_token = "NEVER"}));
+  const auto lease = Run(store_->AcquireLease(grant.id, "refuses all", absl::Hours(1)));
+  ASSERT_THAT(lease, IsOk());
+  auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitForLooks(grant.id, 6);
+  clock_.Advance(absl::Seconds(15));
+  ASSERT_THAT(Run(store_->ReleaseLease(*lease)), IsOk());
+  WaitForLooks(grant.id, 8);
+  EXPECT_EQ(Refreshes(), 0);
+  RefreshElsewhere(grant.id);
+  EXPECT_EQ(TokenOf(got.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 0);
+}
+
+// R5: a wait in which the store refused changes was none.
+TEST_F(Orphaned, GrantIsLeftToItsSenderAnewWhereTheStoreRefusesChangesMeanwhile) {
+  const auto grant = SignInAndLoseTheSender();
+  clock_.Advance(absl::Hours(1));
+  provider_->Answer(Issues({.access_token = "NEVER", .refresh_token = "NEVER"}));
+  auto got = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitForLooks(grant.id, 6);
+  faulty_->set_touches_refused(true);
+  WaitUntil([&] {
+    LetLook(grant.id);
+    return got.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  });
+  EXPECT_THAT(got.get(), FailsWith(Reason::kStoreUnavailable));
+  clock_.Advance(absl::Hours(1));
+  faulty_->set_touches_refused(false);
+  got = std::async(std::launch::async, [&] { return Get(grant.id); });
+  WaitForLooks(grant.id, 6);
+  EXPECT_EQ(Refreshes(), 0);
+  RefreshElsewhere(grant.id);
+  EXPECT_EQ(TokenOf(got.get()), "AT2");
+  EXPECT_EQ(Refreshes(), 0);
 }
 
 // R5: after an outage the one with the answer needs time to notice, however old its intent is.
@@ -238,9 +353,14 @@ TEST(AnswerMayCome, CountsFromWhenTheStoreWasThere) {
   const absl::Time later = sent + absl::Hours(1);
   EXPECT_EQ(AnswerMayComeUntil(intent, lease, long_ago, later), later + absl::Seconds(2));
   // The store was away until now.
-  EXPECT_EQ(AnswerMayComeUntil(intent, lease, later, later), later + lease);
-  // Nobody knows since when.
-  EXPECT_EQ(AnswerMayComeUntil(intent, lease, std::nullopt, later), later + 2 * lease);
+  EXPECT_EQ(AnswerMayComeUntil(intent, lease, later, later), later + absl::Seconds(5));
+  // Nobody knows since when: not later than it took a change.
+  EXPECT_EQ(AnswerMayComeUntil(intent, lease, std::nullopt, later), later + absl::Seconds(5));
+  // Whoever waits for the provider needs no longer than to its next renewal to have the lease
+  // again.
+  const absl::Duration long_lease = absl::Seconds(30);
+  EXPECT_EQ(AnswerMayComeUntil(intent, long_lease, later, later), later + absl::Seconds(13));
+  EXPECT_EQ(AnswerMayComeUntil(intent, long_lease, long_ago, later), later + absl::Seconds(10));
 }
 
 // R5: what was not sent, or was refused, spent nothing; that the store could not be told of it must
@@ -248,11 +368,16 @@ TEST(AnswerMayCome, CountsFromWhenTheStoreWasThere) {
 TEST_F(Refreshing, KnowsItsOwnIntentsThatNothingCameOf) {
   const auto grant = SignInOnce();
   clock_.Advance(absl::Minutes(30));
-  int intents = 0;
-  faulty_->OnCommits({}, [&](const grants::GrantCommit& commit) {
-    if (!IsIntent(commit) || ++intents > 1) return absl::OkStatus();
-    return Error(Reason::kStoreUnavailable);  // it has the intent, and could not say so
-  });
+  int commits = 0;
+  faulty_->OnCommits(
+      // Its being taken back is refused.
+      [&](const grants::GrantCommit&) {
+        return ++commits == 2 ? Error(Reason::kStoreUnavailable) : absl::OkStatus();
+      },
+      // It has the intent, and could not say so.
+      [&](const grants::GrantCommit&) {
+        return commits == 1 ? Error(Reason::kStoreUnavailable) : absl::OkStatus();
+      });
   EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
               FailsWith(Reason::kStoreUnavailable));
   EXPECT_TRUE(Stored(grant.id).intent);
@@ -260,6 +385,23 @@ TEST_F(Refreshing, KnowsItsOwnIntentsThatNothingCameOf) {
   provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
   EXPECT_EQ(TokenOf(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)})), "AT2");
   EXPECT_EQ(Refreshes(), 1);
+}
+
+// R5, R13: and where the store can be told, others need not wait for what was never sent.
+TEST_F(Refreshing, TakesBackTheIntentOfWhatItDidNotSend) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Minutes(30));
+  int intents = 0;
+  faulty_->OnCommits({}, [&](const grants::GrantCommit& commit) {
+    if (!IsIntent(commit) || ++intents > 1) return absl::OkStatus();
+    return Error(Reason::kStoreUnavailable);
+  });
+  EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
+              FailsWith(Reason::kStoreUnavailable));
+  EXPECT_EQ(intents, 1);
+  EXPECT_FALSE(Stored(grant.id).intent);
+  EXPECT_THAT(Run(store_->AcquireLease(grant.id, "other", absl::Minutes(1))), IsOk());
+  EXPECT_EQ(Refreshes(), 0);
 }
 
 // R5: a try that the provider refused leaves the earlier one as unknown as it was.
