@@ -17,6 +17,17 @@ using grants::Grant;
 using grants::GrantState;
 using provider::Delivery;
 
+// The refresh token may be spent, so its intent stays. But no answer to it will come any more,
+// which others cannot know: they would leave the grant to us.
+asio::awaitable<void> LeaveOpen(Flight& flight) {
+  Grant grant = flight.grant.Copy();
+  grant.intent = flight.context.harmless.Standing(flight.grant);
+  if (grant.intent) grant.intent->holder.clear();
+  grants::GrantCommit commit = CommitOf(flight, grant, LeaseAfter::kRelease);
+  const absl::Status stored = co_await flight.context.store.CommitGrant(std::move(commit));
+  if (!stored.ok()) (void)co_await Release(flight);
+}
+
 // Two steps. The first is fenced: whoever was paused past its lease cannot take the tokens from a
 // grant that another has refreshed. After it the grant can give nothing any more, so that ending
 // it, which asks for no generation, cannot do harm; and a crash in between leaves a grant that says
@@ -158,7 +169,7 @@ StatusTask AfterFailure(Flight& flight, absl::Status failure) {
     co_return co_await EndForGood(flight, std::move(because));
   }
   if (provider::DeliveryOf(failure) == Delivery::kUnknown) {
-    (void)co_await Release(flight);  // the refresh token may be spent: its intent stays
+    co_await LeaveOpen(flight);
   } else {
     co_await TakeIntentBack(flight);
   }

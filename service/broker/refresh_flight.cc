@@ -47,7 +47,8 @@ std::optional<absl::Time> LeftAloneUntil(const Flight& flight, absl::Time took_c
   const absl::Time now = flight.context.clock.Now();
   const auto standing = flight.context.harmless.Standing(flight.grant);
   // An access token that lives, and a leeway, have rules of their own: NextIntent.
-  if (!standing || IsOwn(*standing, flight.holder) || !HasNothingLeft(flight.grant, now) ||
+  if (!standing || standing->holder.empty() || IsOwn(*standing, flight.holder) ||
+      !HasNothingLeft(flight.grant, now) ||
       MayReplay(*standing, flight.client->provider->rules(), now)) {
     return std::nullopt;
   }

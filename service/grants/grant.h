@@ -41,7 +41,7 @@ enum class GrantState { kActive, kReauthorizationRequired, kRevoked };
 // Written before a refresh token leaves, so that whoever comes after a crash knows that it may be
 // spent.
 struct RefreshIntent {
-  std::string holder;  // replica that sent, or was about to send
+  std::string holder;  // replica that sent, or was about to send; empty: no answer will come
   std::uint64_t fence = 0;
   absl::Time sent_at;
   bool replayed = false;  // the one replay inside the provider's reuse leeway has been made

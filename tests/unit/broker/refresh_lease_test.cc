@@ -341,6 +341,29 @@ TEST_F(Orphaned, GrantIsLeftToItsSenderAnewWhereTheStoreRefusesChangesMeanwhile)
   EXPECT_EQ(Refreshes(), 0);
 }
 
+// R13: its sender had no answer, and has said so.
+TEST_F(Orphaned, GrantIsNotLeftToASenderWhoseAnswerWasLost) {
+  const auto grant = SignInOnce();
+  clock_.Advance(absl::Minutes(30));
+  provider_->Answer(Fails(LostOnTheWire()));
+  EXPECT_THAT(Get(grant.id, {.min_remaining_lifetime = absl::Minutes(45)}),
+              FailsWith(Reason::kProviderUnavailable));
+  grants::Grant open = Stored(grant.id);
+  ASSERT_TRUE(open.intent);
+  EXPECT_EQ(open.intent->holder, "");
+  // As another replica finds it, when no token lives any more.
+  clock_.Advance(absl::Minutes(30));
+  open.intent->fence += 1;
+  open.intent->sent_at = clock_.Now();
+  const std::uint64_t generation = open.generation;
+  ASSERT_THAT(
+      Run(store_->CommitGrant({.grant = std::move(open), .expected_generation = generation})),
+      IsOk());
+  provider_->Answer(Issues({.access_token = "AT2", .refresh_token = "RT2"}));
+  EXPECT_EQ(TokenOf(Get(grant.id)), "AT2");
+  EXPECT_EQ(Refreshes(), 2);
+}
+
 // R5: after an outage the one with the answer needs time to notice, however old its intent is.
 TEST(AnswerMayCome, CountsFromWhenTheStoreWasThere) {
   const absl::Time sent = absl::FromUnixSeconds(1000000);
