@@ -75,7 +75,7 @@ Task<KeySource::Pointer> KeySource::Current(std::shared_ptr<KeySource> self, abs
   }
   const absl::Time wait_until =
       view.document ? std::min(deadline, self->clock_.Now() + kDocumentPatience) : deadline;
-  auto fetch = [self] { return Fetch(self); };
+  auto fetch = [self] { return FetchDue(self); };
   absl::StatusOr<Pointer> fetched =
       co_await self->flights_.Run(Flight::kDue, std::move(fetch), wait_until);
   if (fetched.ok() || !view.document || HasReason(fetched.status(), Reason::kCancelled)) {
@@ -86,11 +86,16 @@ Task<KeySource::Pointer> KeySource::Current(std::shared_ptr<KeySource> self, abs
 
 Task<KeySource::Pointer> KeySource::Newer(std::shared_ptr<KeySource> self, std::uint64_t seen,
                                           absl::Time deadline) {
-  const auto view = self->Look();
-  if (view.document && view.document->version > seen) co_return view.document;
-  if (view.blocked) co_return *view.blocked;
-  auto fetch = [self] { return FetchForced(self); };
-  co_return co_await self->flights_.Run(Flight::kForced, std::move(fetch), deadline);
+  while (true) {
+    const auto view = self->Look();
+    if (view.document && view.document->version > seen) co_return view.document;
+    if (view.blocked) co_return *view.blocked;
+    auto fetch = [self, seen] { return FetchForced(self, seen); };
+    absl::StatusOr<Pointer> fetched =
+        co_await self->flights_.Run(Flight::kForced, std::move(fetch), deadline);
+    // Whoever began the flight may have seen less, and found what we have seen.
+    if (!fetched.ok() || *fetched == nullptr || (*fetched)->version > seen) co_return fetched;
+  }
 }
 
 Task<KeySource::Pointer> KeySource::Fetch(std::shared_ptr<KeySource> self) {
@@ -98,7 +103,16 @@ Task<KeySource::Pointer> KeySource::Fetch(std::shared_ptr<KeySource> self) {
   co_return self->Keep(response);
 }
 
-Task<KeySource::Pointer> KeySource::FetchForced(std::shared_ptr<KeySource> self) {
+Task<KeySource::Pointer> KeySource::FetchDue(std::shared_ptr<KeySource> self) {
+  const auto view = self->Look();
+  if (view.is_fresh) co_return view.document;
+  co_return co_await Fetch(self);
+}
+
+Task<KeySource::Pointer> KeySource::FetchForced(std::shared_ptr<KeySource> self,
+                                                std::uint64_t seen) {
+  const auto view = self->Look();
+  if (view.document && view.document->version > seen) co_return view.document;
   if (!self->TakeForcedFetch()) co_return Pointer();
   co_return co_await Fetch(self);
 }

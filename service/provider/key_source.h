@@ -86,7 +86,9 @@ class KeySource : public std::enable_shared_from_this<KeySource> {
   static Task<Pointer> Newer(std::shared_ptr<KeySource> self, std::uint64_t seen,
                              absl::Time deadline);
   static Task<Pointer> Fetch(std::shared_ptr<KeySource> self);
-  static Task<Pointer> FetchForced(std::shared_ptr<KeySource> self);
+  // The work of flights. Another may have landed since one was found to be needed.
+  static Task<Pointer> FetchDue(std::shared_ptr<KeySource> self);
+  static Task<Pointer> FetchForced(std::shared_ptr<KeySource> self, std::uint64_t seen);
   Task<HttpResponse> FetchDocument() const;
 
   CachedDocument<Keys>::View Look() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -67,6 +67,9 @@ Task<MetadataSource::Pointer> MetadataSource::GetFrom(std::shared_ptr<MetadataSo
 }
 
 Task<MetadataSource::Pointer> MetadataSource::Fetch(std::shared_ptr<MetadataSource> self) {
+  // Another flight may have landed since this one was found to be needed.
+  const auto view = self->Look();
+  if (view.is_fresh) co_return view.document;
   const absl::StatusOr<HttpResponse> response =
       co_await self->fetcher_.Fetch(oauth::DiscoveryUrl(self->options_.issuer));
   co_return self->Keep(Parse(response, self->options_));
