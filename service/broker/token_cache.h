@@ -109,8 +109,6 @@ class TokenCache final : public grants::GrantObserver {
   // Sums up; locks each shard for a moment.
   TokenCacheState state() const;
 
-  const Clock& clock() const { return clock_; }
-
   void OnGrantChanged(const std::string& grant_id) override;
   void OnChangesLost() override;
   void OnChangesSeenAgain() override;
