@@ -1,11 +1,13 @@
 #include "base/secret.h"
 
 #include <openssl/crypto.h>
+#include <string.h>
 
 namespace tokenbroker {
 
 void WipeMemory(void* data, std::size_t size) {
-  if (size > 0) OPENSSL_cleanse(data, size);
+  // As fast as the C library can, where OPENSSL_cleanse writes eight bytes at a time.
+  if (size > 0) ::explicit_bzero(data, size);
 }
 
 void WipeString(std::string& text) {
@@ -23,20 +25,9 @@ Secret Secret::Take(std::string&& value) {
   Secret secret;
   secret.value_.swap(value);
   WipeString(value);
+  // What the caller has cleared may still lie in the buffer.
+  if (secret.value_.empty()) WipeString(secret.value_);
   return secret;
-}
-
-Secret::Secret(Secret&& other) noexcept : value_(std::move(other.value_)) {
-  WipeString(other.value_);
-}
-
-Secret& Secret::operator=(Secret&& other) noexcept {
-  if (this != &other) {
-    WipeString(value_);
-    value_ = std::move(other.value_);
-    WipeString(other.value_);
-  }
-  return *this;
 }
 
 }  // namespace tokenbroker

@@ -24,7 +24,8 @@ void WipeString(std::string& text);
 // Compares without stopping at the first difference. The lengths may be learnt, the contents not.
 bool ConstantTimeEquals(std::string_view a, std::string_view b);
 
-// Thread-compatible. Empty when default-constructed or moved from.
+// Thread-compatible. Empty when default-constructed or moved from. Moving is cheap, and an empty
+// one costs nothing to destroy: records are full of secrets that are not there.
 class Secret {
  public:
   Secret() = default;
@@ -33,11 +34,17 @@ class Secret {
   // Takes `value` over without leaving a copy behind, not even one in a short-string buffer.
   static Secret Take(std::string&& value);
 
-  Secret(Secret&& other) noexcept;
-  Secret& operator=(Secret&& other) noexcept;
+  Secret(Secret&& other) noexcept { TakeFrom(other); }
+  Secret& operator=(Secret&& other) noexcept {
+    if (this != &other) {
+      Wipe();
+      TakeFrom(other);
+    }
+    return *this;
+  }
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;
-  ~Secret() { WipeString(value_); }
+  ~Secret() { Wipe(); }
 
   // A second copy, made on purpose.
   Secret Copy() const { return Secret(value_); }
@@ -53,6 +60,24 @@ class Secret {
   }
 
  private:
+  // Strings of up to this size lie in the string itself, so that swapping it leaves them behind.
+  static constexpr std::size_t kInPlace = std::string().capacity();
+
+  void Wipe() {
+    if (!value_.empty()) WipeString(value_);
+  }
+  // This one is empty.
+  void TakeFrom(Secret& other) noexcept {
+    if (other.value_.empty()) return;
+    if (other.value_.capacity() > kInPlace) {
+      value_.swap(other.value_);
+    } else {
+      value_ = other.value_;
+      WipeString(other.value_);
+    }
+  }
+
+  // Where it is empty, its buffer holds nothing either.
   std::string value_;
 };
 

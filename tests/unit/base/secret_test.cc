@@ -1,9 +1,11 @@
 #include "base/secret.h"
 
 #include <concepts>
+#include <cstring>
 #include <ostream>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "gtest/gtest.h"
 
@@ -24,6 +26,37 @@ TEST(Secret, LeavesNothingWhereItMovedFrom) {
   const Secret second = std::move(first);
   EXPECT_EQ(second.Reveal(), "short");
   EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): that is the claim
+}
+
+// A short value lies in the object, a longer one on the heap, and one may take the other's place.
+TEST(Secret, LeavesNothingOfAShortOneInTheObjectThatItMovedFrom) {
+  for (const std::string& earlier : {std::string(), std::string("brief"), std::string(100, 'x')}) {
+    Secret first("tell-tale");
+    Secret second(earlier);
+    second = std::move(first);
+    EXPECT_EQ(second.Reveal(), "tell-tale");
+    std::string object(sizeof first, '\0');
+    std::memcpy(object.data(), static_cast<const void*>(&first), sizeof first);
+    EXPECT_EQ(object.find("ell-tale"), std::string::npos) << earlier.size();
+  }
+}
+
+TEST(Secret, MovesALongOneWithoutCopyingIt) {
+  Secret first(std::string(100, 'x'));
+  const char* buffer = first.Reveal().data();
+  Secret second;
+  second = std::move(first);
+  EXPECT_EQ(second.Reveal().data(), buffer);
+  EXPECT_TRUE(first.empty());  // NOLINT(bugprone-use-after-move): that is the claim
+}
+
+TEST(Secret, WipesWhatATakenStringHeldBeforeItWasCleared) {
+  std::string value(100, 'x');
+  value.clear();
+  const char* buffer = value.data();
+  const Secret secret = Secret::Take(std::move(value));
+  EXPECT_TRUE(secret.empty());
+  for (int i = 1; i < 100; ++i) EXPECT_NE(buffer[i], 'x');
 }
 
 TEST(Secret, TakesAStringWithoutLeavingACopy) {
