@@ -4,6 +4,7 @@
 #include "base/status_macros.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
+#include "google/protobuf/unknown_field_set.h"
 #include "grants/record.h"
 #include "grants/record_fields.h"
 
@@ -49,6 +50,28 @@ void ClearKnown(Message& message) {
     }
     message.GetReflection()->ClearField(&message, field);
   }
+}
+
+bool HasUnknown(const Message& message) {
+  const google::protobuf::Reflection& reflection = *message.GetReflection();
+  if (!reflection.GetUnknownFields(message).empty()) return true;
+  const google::protobuf::Descriptor& descriptor = *message.GetDescriptor();
+  for (int i = 0; i < descriptor.field_count(); ++i) {
+    const FieldDescriptor* field = descriptor.field(i);
+    if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_repeated() &&
+        reflection.HasField(message, field) && HasUnknown(reflection.GetMessage(message, field))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// What of the record this version does not know: mostly nothing, which is found out for much less
+// than clearing costs. The record is used up.
+Secret UnrecognisedOf(Message& record) {
+  if (!HasUnknown(record)) return {};
+  ClearKnown(record);
+  return Serialize(record);
 }
 
 v1::GrantState ToRecord(GrantState state) {
@@ -118,8 +141,7 @@ void AddToken(v1::AccessToken& record, std::map<TokenSelector, AccessToken>& tok
   token.expires_at = FromNanoseconds(record.expires_at());
   token.obtained_at = FromNanoseconds(record.obtained_at());
   token.scopes = ToScopes(record.scopes());
-  ClearKnown(record);
-  token.unrecognised = Serialize(record);
+  token.unrecognised = UnrecognisedOf(record);
   tokens.insert_or_assign(std::move(selector), std::move(token));
 }
 
@@ -210,8 +232,7 @@ absl::StatusOr<Grant> ParseGrant(std::string_view bytes) {
     record.clear_intent();  // what a newer version says of an intent goes with the intent
   }
   if (record.has_dpop_key()) grant.dpop_key = TakeKey(*record.mutable_dpop_key());
-  ClearKnown(record);
-  grant.unrecognised = Serialize(record);
+  grant.unrecognised = UnrecognisedOf(record);
   return grant;
 }
 

@@ -52,22 +52,22 @@ inline absl::Time FromNanoseconds(std::int64_t nanoseconds) {
   return absl::FromUnixNanos(nanoseconds);
 }
 
-inline void SetScopes(const oauth::Scopes& scopes, RepeatedBytes& field) {
-  for (std::string& value : scopes.values()) *field.Add() = std::move(value);
-}
-
-inline oauth::Scopes ToScopes(const RepeatedBytes& field) {
-  oauth::Scopes scopes;
-  for (const std::string& value : field) scopes.Add(value);
-  return scopes;
-}
-
 inline void SetTexts(const std::vector<std::string>& texts, RepeatedBytes& field) {
   field.Assign(texts.begin(), texts.end());
 }
 
 inline std::vector<std::string> ToTexts(const RepeatedBytes& field) {
   return {field.begin(), field.end()};
+}
+
+inline void SetScopes(const oauth::Scopes& scopes, RepeatedBytes& field) {
+  SetTexts(scopes.values(), field);
+}
+
+inline oauth::Scopes ToScopes(const RepeatedBytes& field) {
+  oauth::Scopes scopes;
+  for (const std::string& value : field) scopes.Add(value);
+  return scopes;
 }
 
 inline void SetSecret(const Secret& secret, std::string& field) { field = secret.Reveal(); }

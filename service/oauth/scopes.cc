@@ -1,6 +1,7 @@
 #include "oauth/scopes.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/status_macros.h"
@@ -47,6 +48,15 @@ std::string Scopes::ToString() const {
     text += value;
   }
   return text;
+}
+
+bool Scopes::Contains(std::string_view value) const {
+  return std::ranges::binary_search(values_, value);
+}
+
+void Scopes::Add(std::string value) {
+  const auto place = std::ranges::lower_bound(values_, value);
+  if (place == values_.end() || *place != value) values_.insert(place, std::move(value));
 }
 
 bool Scopes::Covers(const Scopes& subset) const {

@@ -3,7 +3,6 @@
 
 #include <compare>
 #include <initializer_list>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +15,9 @@ namespace tokenbroker::oauth {
 class Scopes {
  public:
   Scopes() = default;
-  Scopes(std::initializer_list<std::string> values) : values_(values) {}
+  Scopes(std::initializer_list<std::string> values) {
+    for (const std::string& value : values) Add(value);
+  }
 
   // Reads the `scope` parameter: values separated by single spaces; repeated values count once.
   // Errors: INVALID_REQUEST (Reason::kInvalidRequest) for a character that a scope
@@ -27,18 +28,18 @@ class Scopes {
 
   // Sorted, separated by single spaces: equal sets give equal text.
   std::string ToString() const;
-  std::vector<std::string> values() const { return {values_.begin(), values_.end()}; }
+  const std::vector<std::string>& values() const { return values_; }
 
   bool empty() const { return values_.empty(); }
-  bool Contains(std::string_view value) const { return values_.contains(value); }
+  bool Contains(std::string_view value) const;
   bool Covers(const Scopes& subset) const;
-  void Add(std::string value) { values_.insert(std::move(value)); }
+  void Add(std::string value);
 
   friend bool operator==(const Scopes&, const Scopes&) = default;
   friend auto operator<=>(const Scopes&, const Scopes&) = default;
 
  private:
-  std::set<std::string, std::less<>> values_;
+  std::vector<std::string> values_;  // sorted, each once: there are few, and they are copied a lot
 };
 
 }  // namespace tokenbroker::oauth

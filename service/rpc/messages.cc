@@ -180,7 +180,7 @@ void FillGrant(const grants::Grant& grant, v1::Grant& message) {
   message.set_client(grant.client);
   message.set_issuer(grant.id_token.issuer);
   message.set_subject(grant.id_token.subject);
-  for (std::string& scope : grant.scopes.values()) message.add_scopes(std::move(scope));
+  for (const std::string& scope : grant.scopes.values()) message.add_scopes(scope);
   message.set_audience(grant.audience);
   *message.mutable_created_at() = ToTimestamp(grant.created_at);
   const auto token = grant.access_tokens.find({});
@@ -228,7 +228,7 @@ void FillExchangedToken(const broker::ExchangedToken& token, v1::ExchangeTokenRe
   response.set_token_type(token.token_type);
   response.set_issued_token_type(token.issued_token_type);
   if (token.expires_at) *response.mutable_expires_at() = ToTimestamp(*token.expires_at);
-  for (std::string& scope : token.scopes.values()) response.add_scopes(std::move(scope));
+  for (const std::string& scope : token.scopes.values()) response.add_scopes(scope);
 }
 
 std::optional<absl::Duration> ToDuration(const google::protobuf::Duration& message) {
