@@ -48,9 +48,11 @@ std::uint64_t NextTransferId() {
 
 }  // namespace
 
-// A socket of libcurl's that it wants to hear about. libcurl owns the socket.
+// A socket of libcurl's that it wants to hear about. libcurl owns the socket. That of a pooled
+// connection stays watched until it is closed: its next transfer finds it so.
 struct CurlEngine::Watch {
-  Watch(const Strand& strand, curl_socket_t watched) : descriptor(strand), socket(watched) {
+  Watch(const Strand& strand, curl_socket_t watched)
+      : descriptor(strand), socket(watched), is_of_the_network(IsOfTheNetwork(watched)) {
     descriptor.assign(watched);
   }
   ~Watch() { Release(); }
@@ -62,6 +64,8 @@ struct CurlEngine::Watch {
 
   asio::posix::basic_stream_descriptor<Strand> descriptor;
   const curl_socket_t socket;
+  const bool is_of_the_network;
+  bool is_idle = false;  // open, and of no transfer
   bool want_read = false;
   bool want_write = false;
   bool reading = false;  // a wait is pending
@@ -191,35 +195,38 @@ void CurlEngine::FinishEnded() {
 
 void CurlEngine::RetireThoseThatSpoke() {
   std::vector<pollfd> sockets;
-  sockets.reserve(idle_.size());
-  for (const curl_socket_t socket : idle_) sockets.push_back({socket, POLLIN, 0});
+  for (const auto& [socket, watch] : watches_) {
+    if (watch->is_idle) sockets.push_back({socket, POLLIN, 0});
+  }
   if (sockets.empty() || poll(sockets.data(), sockets.size(), 0) <= 0) return;
   for (const pollfd& polled : sockets) {
     if (polled.revents != 0) Disable(polled.fd);
   }
 }
 
+void CurlEngine::StopWatching(curl_socket_t socket) {
+  const auto found = watches_.find(socket);
+  if (found == watches_.end()) return;
+  found->second->Release();
+  watches_.erase(found);
+}
+
 int CurlEngine::OnClose(curl_socket_t socket) {
-  idle_.erase(socket);
+  StopWatching(socket);
   return close(socket);
 }
 
 int CurlEngine::OnSocket(curl_socket_t socket, int what) {
-  const auto found = watches_.find(socket);
-  if (what == CURL_POLL_REMOVE) {
-    if (IsOfTheNetwork(socket)) idle_.insert(socket);
-    if (found != watches_.end()) {
-      found->second->Release();
-      watches_.erase(found);
-    }
+  std::shared_ptr<Watch>& watch = watches_[socket];
+  if (watch == nullptr) watch = std::make_shared<Watch>(strand_, socket);
+  watch->is_idle = what == CURL_POLL_REMOVE;
+  watch->want_read = !watch->is_idle && (what & CURL_POLL_IN) != 0;
+  watch->want_write = !watch->is_idle && (what & CURL_POLL_OUT) != 0;
+  // The others are closed without a word to OnClose.
+  if (watch->is_idle && !watch->is_of_the_network) {
+    StopWatching(socket);
     return 0;
   }
-  idle_.erase(socket);
-  std::shared_ptr<Watch> watch =
-      found != watches_.end() ? found->second : std::make_shared<Watch>(strand_, socket);
-  if (found == watches_.end()) watches_.emplace(socket, watch);
-  watch->want_read = (what & CURL_POLL_IN) != 0;
-  watch->want_write = (what & CURL_POLL_OUT) != 0;
   Wait(watch);
   return 0;
 }

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "asio/any_io_executor.hpp"
 #include "asio/cancellation_signal.hpp"
@@ -61,6 +60,8 @@ class CurlEngine : public std::enable_shared_from_this<CurlEngine> {
   void Wait(const std::shared_ptr<Watch>& watch);
   void OnReady(const std::shared_ptr<Watch>& watch, int event, bool failed);
 
+  void StopWatching(curl_socket_t socket);
+
   int OnSocket(curl_socket_t socket, int what);
   int OnClose(curl_socket_t socket);
   int OnTimer(long milliseconds);
@@ -75,7 +76,6 @@ class CurlEngine : public std::enable_shared_from_this<CurlEngine> {
   std::unordered_map<TransferId, Running> running_;
   std::unordered_map<CURL*, TransferId> ids_;
   std::unordered_map<curl_socket_t, std::shared_ptr<Watch>> watches_;
-  std::unordered_set<curl_socket_t> idle_;  // open, and of no transfer
   bool shut_down_ = false;
 };
 

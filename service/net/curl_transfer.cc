@@ -25,8 +25,8 @@ constexpr long kMaxConnectionLifetimeSeconds = 600;
 // Only a new connection needs a look-up; one that was refused must not be led to the same dead
 // address for a minute, which is libcurl's default.
 constexpr long kNameLifetimeSeconds = 2;
-// What a request sends at a time. libcurl's default is so large that the allocator tidies up its
-// whole heap after each transfer.
+// What a request sends at a time over TLS. libcurl's default is so large that the allocator tidies
+// up its whole heap after each transfer.
 constexpr long kUploadBufferBytes = 16 << 10;
 // Trust stores are read anew this often, so that a replaced CA file is noticed.
 constexpr long kTrustStoreSeconds = 300;
@@ -138,10 +138,8 @@ absl::Status CurlTransfer::Configure() {
   Set(CURLOPT_HEADERDATA, this);
   Set(CURLOPT_WRITEFUNCTION, &CurlTransfer::OnBody);
   Set(CURLOPT_WRITEDATA, this);
-  if (request_.may_leave) {
-    Set(CURLOPT_PREREQFUNCTION, &CurlTransfer::OnRequest);
-    Set(CURLOPT_PREREQDATA, this);
-  }
+  Set(CURLOPT_PREREQFUNCTION, &CurlTransfer::OnRequest);
+  Set(CURLOPT_PREREQDATA, this);
   if (option_refused_) {
     return ErrorWithMessage(Reason::kInternal, "This libcurl refuses an option that is needed.");
   }
@@ -181,12 +179,9 @@ void CurlTransfer::ConfigureMethod() {
   Set(CURLOPT_POST, 1L);
   if (request_.method != "POST") Set(CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   Set(CURLOPT_UPLOAD_BUFFERSIZE, kUploadBufferBytes);
+  // Not through a read function: the body leaves together with the headers, in one piece.
   Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-  Set(CURLOPT_READFUNCTION, &CurlTransfer::OnUpload);
-  Set(CURLOPT_READDATA, this);
-  // Without a way to rewind the body, libcurl cannot send it again on a fresh connection.
-  Set(CURLOPT_SEEKFUNCTION, &CurlTransfer::OnRewind);
-  Set(CURLOPT_SEEKDATA, this);
+  Set(CURLOPT_POSTFIELDS, request_.body.Reveal().data());
   Set(CURLOPT_MAXAGE_CONN, kMaxIdleSecondsForPost);
   if (request_.body.empty()) Set(CURLOPT_FRESH_CONNECT, 1L);
 }
@@ -272,6 +267,7 @@ absl::Status CurlTransfer::Abandon(Reason reason, std::string_view cause) const 
 
 absl::Status CurlTransfer::FailureOf(CURLcode code) const {
   if (reader_.refusal()) return Abandon(Reason::kProviderResponseInvalid, *reader_.refusal());
+  if (would_repeat_) return Abandon(kReset.reason, kReset.cause);
   const auto* row = std::find_if(std::begin(kFailures), std::end(kFailures),
                                  [code](const Failure& failure) { return failure.code == code; });
   const Failure& failure = row == std::end(kFailures) ? kReset : *row;
@@ -291,7 +287,7 @@ absl::Status CurlTransfer::FailureOf(CURLcode code) const {
 Delivery CurlTransfer::DeliveryNow() const {
   long request_bytes = 0;
   curl_easy_getinfo(handle_.get(), CURLINFO_REQUEST_SIZE, &request_bytes);
-  return request_bytes == 0 && uploaded_ == 0 ? Delivery::kNotSent : Delivery::kUnknown;
+  return request_bytes == 0 ? Delivery::kNotSent : Delivery::kUnknown;
 }
 
 std::size_t CurlTransfer::OnHeader(char* data, std::size_t size, std::size_t count, void* self) {
@@ -304,24 +300,14 @@ std::size_t CurlTransfer::OnBody(char* data, std::size_t size, std::size_t count
   return static_cast<CurlTransfer*>(self)->reader_.AddBody({data, bytes}) ? bytes : 0;
 }
 
-std::size_t CurlTransfer::OnUpload(char* data, std::size_t size, std::size_t count, void* self) {
-  auto* transfer = static_cast<CurlTransfer*>(self);
-  const std::string_view rest = transfer->request_.body.Reveal().substr(transfer->uploaded_);
-  const std::size_t bytes = std::min(size * count, rest.size());
-  std::memcpy(data, rest.data(), bytes);
-  transfer->uploaded_ += bytes;
-  return bytes;
-}
-
 int CurlTransfer::OnRequest(void* self, char* /*peer*/, char* /*own*/, int /*peer_port*/,
                             int /*own_port*/) {
-  return static_cast<CurlTransfer*>(self)->request_.may_leave() ? CURL_PREREQFUNC_OK
-                                                                : CURL_PREREQFUNC_ABORT;
-}
-
-int CurlTransfer::OnRewind(void* self, curl_off_t offset, int origin) {
-  const bool untouched = static_cast<CurlTransfer*>(self)->uploaded_ == 0;
-  return untouched && offset == 0 && origin == SEEK_SET ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+  auto& transfer = *static_cast<CurlTransfer*>(self);
+  // libcurl would send it again on a fresh connection where a pooled one turns out dead.
+  transfer.would_repeat_ =
+      !transfer.request_.body.empty() && transfer.DeliveryNow() != Delivery::kNotSent;
+  const bool may_leave = !transfer.request_.may_leave || transfer.request_.may_leave();
+  return may_leave && !transfer.would_repeat_ ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 curl_socket_t CurlTransfer::OnOpenSocket(void* self, curlsocktype /*purpose*/,

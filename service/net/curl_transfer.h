@@ -48,9 +48,7 @@ class CurlTransfer {
 
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self);
-  static std::size_t OnUpload(char* data, std::size_t size, std::size_t count, void* self);
   static int OnRequest(void* self, char* peer, char* own, int peer_port, int own_port);
-  static int OnRewind(void* self, curl_off_t offset, int origin);
   static curl_socket_t OnOpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static CURLcode OnTlsContext(CURL* handle, void* context, void* self);
 
@@ -67,9 +65,9 @@ class CurlTransfer {
   HttpRequest request_;
   const HttpClientOptions& options_;
   std::string host_;  // of the URL, without brackets
-  std::size_t uploaded_ = 0;
   HttpResponseReader reader_;
   bool address_refused_ = false;
+  bool would_repeat_ = false;  // ended instead of sending a body a second time
   bool option_refused_ = false;
   std::unique_ptr<curl_slist, ListDeleter> header_list_;
   std::unique_ptr<CURL, HandleDeleter> handle_;  // last: it points at all of the above
