@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "base/base64url.h"
 
@@ -44,23 +45,42 @@ void AppendWithSize(std::string_view value, std::string& text) {
 
 void HmacKey::Deleter::operator()(evp_mac_ctx_st* context) const { EVP_MAC_CTX_free(context); }
 
-HmacKey::HmacKey(const Secret& key) : prepared_(EVP_MAC_CTX_new(Hmac())) {
-  Require(prepared_ != nullptr);
+HmacKey::HmacKey(const Secret& key) : contexts_(std::make_unique<Contexts>()) {
+  Context& prepared = contexts_->prepared;
+  prepared.reset(EVP_MAC_CTX_new(Hmac()));
+  Require(prepared != nullptr);
   std::string digest = "SHA256";
   const std::array<OSSL_PARAM, 2> parameters = {
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest.data(), 0),
       OSSL_PARAM_construct_end()};
-  Require(EVP_MAC_init(prepared_.get(), Bytes(key.Reveal()), key.size(), parameters.data()) == 1);
+  Require(EVP_MAC_init(prepared.get(), Bytes(key.Reveal()), key.size(), parameters.data()) == 1);
+}
+
+HmacKey::Context HmacKey::TakeContext() const {
+  {
+    const MutexLock lock(contexts_->mutex);
+    if (!contexts_->spare.empty()) {
+      Context context = std::move(contexts_->spare.back());
+      contexts_->spare.pop_back();
+      return context;
+    }
+  }
+  Context context(EVP_MAC_CTX_dup(contexts_->prepared.get()));
+  Require(context != nullptr);
+  return context;
 }
 
 std::string HmacKey::DigestOf(std::string_view text) const {
-  const std::unique_ptr<EVP_MAC_CTX, Deleter> context(EVP_MAC_CTX_dup(prepared_.get()));
-  Require(context != nullptr);
+  Context context = TakeContext();
   std::string digest(kDigestSize, '\0');
   std::size_t size = 0;
   Require(EVP_MAC_update(context.get(), Bytes(text), text.size()) == 1 &&
           EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(digest.data()), &size,
                         digest.size()) == 1);
+  // Begins anew with the same key.
+  Require(EVP_MAC_init(context.get(), nullptr, 0, nullptr) == 1);
+  const MutexLock lock(contexts_->mutex);
+  contexts_->spare.push_back(std::move(context));
   return digest;
 }
 

@@ -6,7 +6,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "base/mutex.h"
 #include "base/secret.h"
 
 struct evp_mac_ctx_st;
@@ -14,7 +17,7 @@ struct evp_mac_ctx_st;
 namespace tokenbroker::grants {
 
 // A key, ready for use: looking the algorithm up and taking the key in cost more than a digest of
-// what is short. Immutable, so thread-safe; empty when moved from.
+// what is short. Thread-safe; empty when moved from.
 class HmacKey {
  public:
   // Copies `key`, which OpenSSL wipes at the end.
@@ -27,7 +30,16 @@ class HmacKey {
   struct Deleter {
     void operator()(evp_mac_ctx_st* context) const;
   };
-  std::unique_ptr<evp_mac_ctx_st, Deleter> prepared_;
+  using Context = std::unique_ptr<evp_mac_ctx_st, Deleter>;
+  struct Contexts {
+    Context prepared;  // has the key
+    Mutex mutex;
+    std::vector<Context> spare ABSL_GUARDED_BY(mutex);  // to be had for less than a new copy
+  };
+
+  Context TakeContext() const;
+
+  std::unique_ptr<Contexts> contexts_;
 };
 
 // One block of HKDF-Expand (RFC 5869 section 2.3) of `key`, which must be uniformly random already:
@@ -36,7 +48,7 @@ Secret ExpandKey(const HmacKey& key, std::string_view label, std::string_view na
 
 // Stands for a `state`, a subject and the like in key names and index entries of a store: equal
 // values give equal names, and nobody without the key can tell or try which value it was.
-// Immutable, so thread-safe.
+// Thread-safe.
 class KeyedHash {
  public:
   // `key`: 32 random bytes.
