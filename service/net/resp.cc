@@ -35,6 +35,7 @@ namespace {
 
 constexpr std::size_t kMaxCommandBytes = 64 << 20;
 constexpr std::string_view kEndOfLine = "\r\n";
+constexpr std::size_t kMostDigits = 20;
 // A type, a number, and two ends of lines.
 constexpr std::size_t kMostHeaderBytes = 32;
 
@@ -42,10 +43,10 @@ constexpr std::size_t kMostHeaderBytes = 32;
 void AppendHeader(char type, std::size_t number, WipingBuffer& out) {
   std::array<char, kMostHeaderBytes> header;
   header[0] = type;
-  const auto [end, error] = std::to_chars(header.data() + 1, header.data() + header.size(), number);
-  static_cast<void>(error);  // every size_t fits
+  // Every size_t fits.
+  char* end = std::to_chars(header.data() + 1, header.data() + 1 + kMostDigits, number).ptr;
+  end = std::copy(kEndOfLine.begin(), kEndOfLine.end(), end);
   out.Append({header.data(), static_cast<std::size_t>(end - header.data())});
-  out.Append(kEndOfLine);
 }
 
 absl::Status BadReply(std::string_view cause) {
