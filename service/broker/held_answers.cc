@@ -40,8 +40,10 @@ void HeldAnswers::Held::Settle() {
 }
 
 std::shared_ptr<HeldAnswers::Held> HeldAnswers::Hold(
-    const grants::GrantCommit& commit, std::optional<grants::FinishedSignIn> sign_in) {
-  auto held = std::shared_ptr<Held>(new Held(*this, WithoutLease(commit), std::move(sign_in)));
+    grants::GrantCommit commit, std::optional<grants::FinishedSignIn> sign_in) {
+  commit.lease.reset();
+  commit.release_lease = false;
+  auto held = std::shared_ptr<Held>(new Held(*this, std::move(commit), std::move(sign_in)));
   bool spool_now = when_ == SpoolWhen::kEveryAnswer;
   {
     const MutexLock lock(mutex_);

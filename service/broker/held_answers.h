@@ -53,9 +53,10 @@ class HeldAnswers {
     bool is_settled_ ABSL_GUARDED_BY(mutex_) = false;
   };
 
-  // Holds `commit`. Blocks for a disk write with kEveryAnswer.
+  // Holds `commit` without its lease, which is of no use later. Blocks for a disk write with
+  // kEveryAnswer.
   // `sign_in` is what a new grant (expected generation 0) comes from.
-  std::shared_ptr<Held> Hold(const grants::GrantCommit& commit,
+  std::shared_ptr<Held> Hold(grants::GrantCommit commit,
                              std::optional<grants::FinishedSignIn> sign_in = std::nullopt)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -153,7 +153,7 @@ StatusTask StoreGrant(const Redemption& redemption, grants::Grant grant,
                       const grants::CallbackOutcome& outcome) {
   grants::GrantCommit commit{.grant = grant.Copy()};
   grants::FinishedSignIn sign_in{redemption.response.state.Copy(), outcome.Copy()};
-  const auto held = redemption.answers->Hold(commit, std::move(sign_in));
+  const auto held = redemption.answers->Hold(std::move(commit), std::move(sign_in));
   absl::Status stored = co_await CreateUntilStored(redemption.store, std::move(grant), held);
   held->Settle();
   co_return stored;

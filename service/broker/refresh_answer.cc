@@ -23,7 +23,7 @@ asio::awaitable<void> LeaveOpen(Flight& flight) {
   Grant grant = flight.grant.Copy();
   grant.intent = flight.context.harmless.Standing(flight.grant);
   if (grant.intent) grant.intent->holder.clear();
-  grants::GrantCommit commit = CommitOf(flight, grant, LeaseAfter::kRelease);
+  grants::GrantCommit commit = CommitOf(flight, std::move(grant), LeaseAfter::kRelease);
   const absl::Status stored = co_await flight.context.store.CommitGrant(std::move(commit));
   if (!stored.ok()) (void)co_await Release(flight);
 }
@@ -133,9 +133,10 @@ StatusTask CheckAnswer(Flight& flight, oauth::TokenResponse& response, HeldAnswe
 StatusTask UseAnswer(Flight& flight, oauth::TokenResponse response) {
   HeldAnswer answer;
   if (response.refresh_token) {
-    const Grant rotated =
+    Grant rotated =
         Rotated(flight.grant, *response.refresh_token, *flight.client, flight.context.clock.Now());
-    answer = flight.context.answers.Hold(CommitOf(flight, rotated, LeaseAfter::kRelease));
+    answer =
+        flight.context.answers.Hold(CommitOf(flight, std::move(rotated), LeaseAfter::kRelease));
   }
   std::vector<IssuedToken> issued = TokensOf(response);
   absl::Status checked = co_await CheckAnswer(flight, response, answer);
@@ -153,8 +154,9 @@ StatusTask UseAnswer(Flight& flight, oauth::TokenResponse response) {
 }
 
 StatusTask UseOnlyRefreshToken(Flight& flight, Secret rotated, absl::Status refusal) {
-  const Grant grant = Rotated(flight.grant, rotated, *flight.client, flight.context.clock.Now());
-  HeldAnswer held = flight.context.answers.Hold(CommitOf(flight, grant, LeaseAfter::kRelease));
+  Grant grant = Rotated(flight.grant, rotated, *flight.client, flight.context.clock.Now());
+  HeldAnswer held =
+      flight.context.answers.Hold(CommitOf(flight, std::move(grant), LeaseAfter::kRelease));
   co_return co_await KeepOnlyRefreshToken(flight, std::move(rotated), held, std::move(refusal));
 }
 

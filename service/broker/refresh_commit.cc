@@ -25,16 +25,16 @@ Backoff BetweenTries() { return Backoff(absl::Milliseconds(50), absl::Millisecon
 
 }  // namespace
 
-Task<grants::Lease> CommitUntilStored(grants::GrantStore& store, GrantCommit commit,
-                                      std::shared_ptr<HeldAnswers::Held> answer, std::string holder,
-                                      absl::Duration lease_lifetime) {
+Task<GrantCommit> CommitUntilStored(grants::GrantStore& store, GrantCommit commit,
+                                    std::shared_ptr<HeldAnswers::Held> answer, std::string holder,
+                                    absl::Duration lease_lifetime) {
   Backoff backoff = BetweenTries();
   while (true) {
     absl::Status status;
     if (commit.lease) {
       GrantCommit attempt = CopyOf(commit);
       status = co_await store.CommitGrant(std::move(attempt));
-      if (status.ok()) co_return *commit.lease;
+      if (status.ok()) co_return commit;
     } else {
       status = Error(Reason::kLeaseLost);
     }

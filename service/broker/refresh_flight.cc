@@ -127,12 +127,12 @@ Task<bool> TakeLease(Flight& flight) {
   }
 }
 
-// Stores `grant` over what was read under the lease, which is kept, once: nothing is in hand yet.
-StatusTask CommitIntent(Flight& flight, Grant grant) {
-  grants::GrantCommit commit{
-      .grant = grant.Copy(), .expected_generation = flight.grant.generation, .lease = flight.lease};
+// Stores what was read under the lease, which is kept, with `intent`, once: nothing is in hand yet.
+StatusTask CommitIntent(Flight& flight, grants::RefreshIntent intent) {
+  grants::GrantCommit commit = CommitOf(flight, flight.grant.Copy(), LeaseAfter::kKeep);
+  commit.grant.intent = intent;
   absl::Status stored = co_await flight.context.store.CommitGrant(std::move(commit));
-  if (stored.ok()) flight.grant = std::move(grant);
+  if (stored.ok()) flight.grant.intent = std::move(intent);
   co_return stored;
 }
 
@@ -147,9 +147,7 @@ StatusTask WriteIntent(Flight& flight, const LeaseRenewal& renewal) {
   if (!intent.ok()) co_return intent.status();
   flight.intent_before = earlier;
   flight.intent = *intent;
-  Grant marked = flight.grant.Copy();
-  marked.intent = *std::move(intent);
-  absl::Status ready = co_await CommitIntent(flight, std::move(marked));
+  absl::Status ready = co_await CommitIntent(flight, *std::move(intent));
   if (ready.ok()) {
     renewal.Guard(*flight.intent);
     ready = co_await renewal.Confirm();

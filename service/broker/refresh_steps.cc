@@ -39,29 +39,29 @@ void DisownIntent(Flight& flight) {
 asio::awaitable<void> TakeIntentBack(Flight& flight) {
   Grant grant = flight.grant.Copy();
   grant.intent = flight.intent_before;
-  grants::GrantCommit commit = CommitOf(flight, grant, LeaseAfter::kRelease);
+  grants::GrantCommit commit = CommitOf(flight, std::move(grant), LeaseAfter::kRelease);
   const absl::Status stored = co_await flight.context.store.CommitGrant(std::move(commit));
   if (stored.ok()) co_return;
   DisownIntent(flight);
   (void)co_await Release(flight);
 }
 
-grants::GrantCommit CommitOf(const Flight& flight, const Grant& grant, LeaseAfter after) {
-  return {.grant = grant.Copy(),
+grants::GrantCommit CommitOf(const Flight& flight, Grant grant, LeaseAfter after) {
+  return {.grant = std::move(grant),
           .expected_generation = flight.grant.generation,
           .lease = flight.lease,
           .release_lease = after == LeaseAfter::kRelease};
 }
 
 StatusTask StoreForSure(Flight& flight, Grant grant, HeldAnswer answer, LeaseAfter after) {
-  grants::GrantCommit commit = CommitOf(flight, grant, after);
+  grants::GrantCommit commit = CommitOf(flight, std::move(grant), after);
   if (answer) answer->Replace(commit);
   std::string holder = flight.holder;
-  auto lease = co_await CommitUntilStored(flight.context.store, std::move(commit), answer,
-                                          std::move(holder), flight.client->refresh.lease);
-  if (!lease.ok()) co_return lease.status();
-  flight.lease = *std::move(lease);
-  flight.grant = std::move(grant);
+  auto stored = co_await CommitUntilStored(flight.context.store, std::move(commit), answer,
+                                           std::move(holder), flight.client->refresh.lease);
+  if (!stored.ok()) co_return stored.status();
+  flight.lease = *std::move(stored->lease);
+  flight.grant = std::move(stored->grant);
   co_return absl::OkStatus();
 }
 

@@ -56,7 +56,7 @@ asio::awaitable<void> TakeIntentBack(Flight& flight);
 enum class LeaseAfter { kKeep, kRelease };
 
 // The commit of `grant` over what was read under the lease.
-grants::GrantCommit CommitOf(const Flight& flight, const grants::Grant& grant, LeaseAfter after);
+grants::GrantCommit CommitOf(const Flight& flight, grants::Grant grant, LeaseAfter after);
 
 // Stores what is in hand and nowhere else; flight.grant and flight.lease are then what is there.
 // `answer` may be null. Errors: as CommitUntilStored.
