@@ -1,17 +1,18 @@
 // Client assertions (RFC 7523) as a provider sees them that looks closely, or that is not the right one.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, verify } from 'node:crypto';
+import { verify } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { eventually, scratchFolder } from './harness/child.mjs';
 import { MISCONFIGURED, REJECTED, RELOGIN, fails } from './harness/expect.mjs';
 import { HostileWorld } from './harness/hostile_world.mjs';
+import { newKeyPair } from '../providers/key_pair.mjs';
 
 const folder = scratchFolder();
 
 function key(keyId) {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey, publicKey } = newKeyPair('ec', { namedCurve: 'P-256' });
   const file = join(folder, `${keyId}.pem`);
   writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }));
   return { publicKey, config: { private_key: { file }, algorithm: 'ES256', key_id: keyId } };

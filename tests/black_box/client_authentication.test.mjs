@@ -1,7 +1,7 @@
 // Every client authentication with every flow, against a provider that nobody here wrote. The table of it is
 // docs/client_authentication.md; with UPDATE_DOCS=1 it is written anew.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -14,6 +14,7 @@ import { RESPONSE_TYPES, clientConfig, providerConfig } from './harness/hostile_
 import { RealWorld } from './harness/real_world.mjs';
 import { plain } from './harness/rpc.mjs';
 import { secret } from './harness/secrets.mjs';
+import { newKeyPair } from '../providers/key_pair.mjs';
 
 const DOCUMENT = fileURLToPath(new URL('../../docs/client_authentication.md', import.meta.url));
 const folder = scratchFolder();
@@ -30,7 +31,7 @@ const KEY_TYPES = {
 // A key pair of a client: its private half in a file, its public half as a JWK.
 function clientKey(alg, keyId = `key-${alg}`) {
   const [type, options] = KEY_TYPES[alg] ?? KEY_TYPES[alg.slice(0, 2)];
-  const { privateKey, publicKey } = generateKeyPairSync(type, options);
+  const { privateKey, publicKey } = newKeyPair(type, options);
   const file = join(folder, `${randomBytes(6).toString('hex')}.pem`);
   const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
   for (const line of pem.split('\n')) if (line.length > 20 && !line.startsWith('-----')) secret('private key', line);

@@ -1,7 +1,7 @@
 // Clients with `profile: fapi2` (FAPI 2.0 Security Profile): at oidc-provider, which holds them to it, and at
 // one that does what a provider of the profile never does.
 import assert from 'node:assert/strict';
-import { createHash, generateKeyPairSync, verify, X509Certificate } from 'node:crypto';
+import { createHash, verify, X509Certificate } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { baseConfig, runBroker } from './harness/broker.mjs';
 import { Authority } from './harness/certificates.mjs';
@@ -11,6 +11,7 @@ import { keyFile } from './harness/key_file.mjs';
 import { RealWorld } from './harness/real_world.mjs';
 import { plain } from './harness/rpc.mjs';
 import { publicJwk, signingKey } from '../providers/hostile/keys.mjs';
+import { newKeyPair } from '../providers/key_pair.mjs';
 
 const authority = new Authority();
 const server = authority.issue('IP:127.0.0.1');
@@ -24,7 +25,7 @@ const KEY_TYPES = {
 
 // A key pair that a client authenticates with: as the broker is configured, and as a JWK.
 function clientKey(alg) {
-  const { privateKey, publicKey } = generateKeyPairSync(...KEY_TYPES[alg]);
+  const { privateKey, publicKey } = newKeyPair(...KEY_TYPES[alg]);
   return {
     publicKey,
     config: { private_key_jwt: { keys: [{ private_key: { file: keyFile(privateKey) }, algorithm: alg, key_id: alg }] } },

@@ -1,10 +1,10 @@
 // Pushed and signed authorization requests and responses as JWTs, at a provider that nobody here wrote.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { DENIED, fails } from './harness/expect.mjs';
 import { RealWorld } from './harness/real_world.mjs';
 import { keyFile } from './harness/key_file.mjs';
+import { newKeyPair } from '../providers/key_pair.mjs';
 
 const KEYS = {
   RS256: ['rsa', { modulusLength: 2048 }],
@@ -17,7 +17,7 @@ const JWT_MODES = ['form_post.jwt', 'query.jwt', 'fragment.jwt'];
 
 // A registration whose requests are signed with `alg`.
 function signed(alg, configured = {}, registered = {}) {
-  const { privateKey, publicKey } = generateKeyPairSync(...KEYS[alg]);
+  const { privateKey, publicKey } = newKeyPair(...KEYS[alg]);
   return {
     method: 'client_secret_basic',
     registered: {

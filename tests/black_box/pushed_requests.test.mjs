@@ -1,11 +1,12 @@
 // Pushed (RFC 9126) and signed (RFC 9101) authorization requests at the hostile provider.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, verify } from 'node:crypto';
+import { verify } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { DENIED, LIMITED, MISCONFIGURED, PROTO, REJECTED, UP, fails } from './harness/expect.mjs';
 import { HostileWorld } from './harness/hostile_world.mjs';
 import { keyFile } from './harness/key_file.mjs';
 import { seconds } from './harness/rpc.mjs';
+import { newKeyPair } from '../providers/key_pair.mjs';
 
 const parameters = (url) => Object.fromEntries(new URL(url).searchParams);
 const payload = (jwt) => JSON.parse(Buffer.from(jwt.split('.')[1], 'base64url').toString());
@@ -136,7 +137,7 @@ describe('pushed authorization requests where the provider requires them', () =>
 });
 
 describe('signed authorization requests', () => {
-  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pair = newKeyPair('ec', { namedCurve: 'P-256' });
   const key = { private_key: { file: keyFile(pair.privateKey) }, algorithm: 'ES256', key_id: 'jar-1' };
 
   const checked = (jwt) => {

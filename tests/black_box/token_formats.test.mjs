@@ -1,6 +1,6 @@
 // Tokens that are signed with the client's secret, and tokens that are encrypted.
 import assert from 'node:assert/strict';
-import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -10,6 +10,7 @@ import { scratchFolder } from './harness/child.mjs';
 import { ARG, RELOGIN, fails } from './harness/expect.mjs';
 import { HostileWorld } from './harness/hostile_world.mjs';
 import { describeIdTokenCases } from './harness/id_token_cases.mjs';
+import { newKeyPair } from '../providers/key_pair.mjs';
 
 const BAD = 'SIGNATURE_INVALID';
 const MALFORMED = 'JWT_MALFORMED';
@@ -82,9 +83,9 @@ describe('every length of shared secret', () => {
 
 // --- encryption ---
 
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const elliptic = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const rsa = newKeyPair('rsa', { modulusLength: 2048 });
+const elliptic = newKeyPair('ec', { namedCurve: 'P-256' });
+const stranger = newKeyPair('rsa', { modulusLength: 2048 });
 
 const folder = scratchFolder();
 const keyFile = (name, { privateKey }) => {
@@ -137,7 +138,7 @@ describeIdTokenCases('encrypted ID tokens', [
   jwe('for-another', changed({ key: stranger.publicKey }), FAILED),
   jwe('tag/flipped', changed({ tag: (bytes) => Buffer.from(bytes.map((b) => b ^ 1)) }), FAILED),
   jwe('tag/short', changed({ tag: (bytes) => bytes.subarray(0, 8) }), FAILED),
-  jwe('epk/another-curve', { ...TO_EC, header: { epk: generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' }) } }, [FAILED, MALFORMED]),
+  jwe('epk/another-curve', { ...TO_EC, header: { epk: newKeyPair('ec', { namedCurve: 'P-384' }).publicKey.export({ format: 'jwk' }) } }, [FAILED, MALFORMED]),
   jwe('epk/off-the-curve', { ...TO_EC, header: { epk: { kty: 'EC', crv: 'P-256', x: 'AQ'.padEnd(43, 'A'), y: 'AQ'.padEnd(43, 'A') } } }, [FAILED, MALFORMED]),
   jwe('epk/missing', { ...TO_EC, header: { epk: undefined } }, MALFORMED),
   // What is inside proves who wrote it: anybody can encrypt.

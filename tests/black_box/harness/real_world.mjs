@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Broker, baseConfig } from './broker.mjs';
 import { Child, scratchFolder } from './child.mjs';
 import { RESPONSE_TYPES, providerConfig } from './hostile_world.mjs';
 import { secret, secretsOfCallback } from './secrets.mjs';
 import { signIn } from '../../providers/sign_in.mjs';
+import { newKeyPair } from '../../providers/key_pair.mjs';
 
 const PROVIDER = fileURLToPath(new URL('../../providers/real/provider.mjs', import.meta.url));
 const REDIRECT_URI = 'http://127.0.0.1:8080/callback';
@@ -21,8 +22,8 @@ const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 // is in use.
 function encrypted(algorithm, enc) {
   const make = () => (algorithm.startsWith('RSA')
-    ? generateKeyPairSync('rsa', { modulusLength: 2048 })
-    : generateKeyPairSync('ec', { namedCurve: 'P-256' }));
+    ? newKeyPair('rsa', { modulusLength: 2048 })
+    : newKeyPair('ec', { namedCurve: 'P-256' }));
   const keys = ['old', 'new'].map((id) => ({ id, ...make() }));
   const folder = scratchFolder();
   const decryptionKeys = keys.map(({ id, privateKey }) => {

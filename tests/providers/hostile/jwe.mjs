@@ -7,10 +7,10 @@
 //   contentKey   bytes that are encrypted to the recipient in place of the content key used
 //   encryptedKey, tag   functions that return the bytes to send instead
 import {
-  constants, createCipheriv, createHash, createHmac, diffieHellman, generateKeyPairSync, publicEncrypt,
-  randomBytes,
+  constants, createCipheriv, createHash, createHmac, diffieHellman, publicEncrypt, randomBytes,
 } from 'node:crypto';
 import { base64url } from './jwt.mjs';
+import { newKeyPair } from '../key_pair.mjs';
 
 const HASHES = { 'RSA-OAEP': 'sha1', 'RSA-OAEP-256': 'sha256' };
 const KEY_BYTES = { A128GCM: 16, A256GCM: 32, 'A128CBC-HS256': 32, 'A256CBC-HS512': 64 };
@@ -21,7 +21,7 @@ const sized = (text) => Buffer.concat([uint32(text.length), Buffer.from(text)]);
 // ECDH-ES without key wrapping (RFC 7518 section 4.6.2): the agreed key is the content key.
 function agree(recipient, enc) {
   const { namedCurve } = recipient.asymmetricKeyDetails;
-  const ephemeral = generateKeyPairSync('ec', { namedCurve });
+  const ephemeral = newKeyPair('ec', { namedCurve });
   const shared = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: recipient });
   const size = KEY_BYTES[enc];
   const info = Buffer.concat([sized(enc), sized(''), sized(''), uint32(size * 8)]);

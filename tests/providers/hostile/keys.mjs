@@ -1,5 +1,6 @@
 // Signing keys, made when first asked for and shared by all tenants: making RSA keys is slow.
-import { checkPrimeSync, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { checkPrimeSync, createPrivateKey, createPublicKey, randomBytes } from 'node:crypto';
+import { newKeyPair } from '../key_pair.mjs';
 
 const KINDS = {
   RS: ['rsa', { modulusLength: 2048 }],
@@ -21,14 +22,14 @@ export function signingKey(alg, name = 'main') {
   if (!kind) throw new Error(`no key for ${alg}`);
   const [type, options] = kind;
   const id = `${name}/${type}/${JSON.stringify(options ?? {})}`;
-  if (!made.has(id)) made.set(id, generateKeyPairSync(type, options).privateKey);
+  if (!made.has(id)) made.set(id, newKeyPair(type, options).privateKey);
   return made.get(id);
 }
 
 // Returns an RSA key of an unusual size.
 export function rsaKey(modulusLength) {
   const id = `odd/rsa/${modulusLength}`;
-  if (!made.has(id)) made.set(id, generateKeyPairSync('rsa', { modulusLength }).privateKey);
+  if (!made.has(id)) made.set(id, newKeyPair('rsa', { modulusLength }).privateKey);
   return made.get(id);
 }
 
@@ -87,7 +88,7 @@ export function rocaKey() {
 // Returns a P-256 key whose x begins with a zero octet.
 export function keyWithLeadingZero() {
   while (!made.has('odd/zero')) {
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const { privateKey } = newKeyPair('ec', { namedCurve: 'P-256' });
     if (Buffer.from(publicJwk(privateKey).x, 'base64url')[0] === 0) made.set('odd/zero', privateKey);
   }
   return made.get('odd/zero');

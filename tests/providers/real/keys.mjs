@@ -1,8 +1,8 @@
 // The provider's signing keys: one for each algorithm that an ID token may come in.
-import { generateKeyPairSync } from 'node:crypto';
+import { newKeyPair } from '../key_pair.mjs';
 
 function jwk(kid, alg, type, options) {
-  const { privateKey } = generateKeyPairSync(type, options);
+  const { privateKey } = newKeyPair(type, options);
   return { ...privateKey.export({ format: 'jwk' }), kid, alg, use: 'sig' };
 }
 
