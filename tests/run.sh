@@ -117,10 +117,10 @@ ctest_of() {
   return "$status"
 }
 
-# node_tests FILE...: runs files of the Node test runner, for half an hour at most: one that hangs must not take the
-# verdict of all others with it.
+# node_tests FILE...: runs files of the Node test runner, for a quarter of an hour at most (all take a third of it): one
+# that hangs must not take the verdict of all others with it.
 node_tests() {
-  timeout --kill-after=10 1800 node --test --test-concurrency=2 --test-reporter=spec --test-reporter-destination=stdout \
+  timeout --kill-after=10 900 node --test --test-concurrency=2 --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$reports/tap" "$@"
   local status=$?
   # shellcheck disable=SC2046  # two words
