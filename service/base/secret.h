@@ -60,16 +60,14 @@ class Secret {
   }
 
  private:
-  // Strings of up to this size lie in the string itself, so that swapping it leaves them behind.
-  static constexpr std::size_t kInPlace = std::string().capacity();
-
   void Wipe() {
     if (!value_.empty()) WipeString(value_);
   }
   // This one is empty.
   void TakeFrom(Secret& other) noexcept {
     if (other.value_.empty()) return;
-    if (other.value_.capacity() > kInPlace) {
+    // A short one lies in the string itself, so that swapping would leave it behind.
+    if (other.value_.capacity() > std::string().capacity()) {
       value_.swap(other.value_);
     } else {
       value_ = other.value_;

@@ -181,6 +181,7 @@ void CurlTransfer::ConfigureMethod() {
   Set(CURLOPT_UPLOAD_BUFFERSIZE, kUploadBufferBytes);
   // Not through a read function: the body leaves together with the headers, in one piece.
   Set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): its size is set above.
   Set(CURLOPT_POSTFIELDS, request_.body.Reveal().data());
   Set(CURLOPT_MAXAGE_CONN, kMaxIdleSecondsForPost);
   if (request_.body.empty()) Set(CURLOPT_FRESH_CONNECT, 1L);
@@ -190,11 +191,9 @@ absl::Status CurlTransfer::ConfigureHeaders() {
   curl_slist* list = nullptr;
   bool has_content_type = false;
   const auto append = [&](const std::string& line) {
-    // On failure the old list is still owned by header_list_.
-    list = curl_slist_append(header_list_.get(), line.c_str());
-    if (list == nullptr) return;
-    (void)header_list_.release();
-    header_list_.reset(list);
+    curl_slist* const so_far = header_list_.release();
+    list = curl_slist_append(so_far, line.c_str());
+    header_list_.reset(list != nullptr ? list : so_far);  // what there is stays as it is on failure
   };
   for (const HttpHeader& header : request_.headers) {
     if (!IsToken(header.name) || !IsFieldValue(header.value.Reveal())) {
