@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "bench/bench_servers.h"
-#include "bench/require.h"
 #include "broker/broker.h"
 #include "broker/token_cache.h"
 #include "callers/authenticator.h"
@@ -16,12 +15,15 @@
 #include "rpc/server.h"
 #include "rpc/token_broker_service.h"
 #include "storage/memory/memory_grant_store.h"
+#include "support/require.h"
 #include "support/signing_key.h"
 #include "support/temp_dir.h"
 #include "telemetry/request_log.h"
 
 namespace tokenbroker::bench {
 namespace {
+
+using testing::Require;
 
 constexpr char kIssuer[] = "https://kubernetes.default.svc";
 constexpr char kSubject[] = "system:serviceaccount:shop:web";

@@ -41,9 +41,12 @@
 #include "provider/http_provider.h"
 #include "storage/memory/memory_grant_store.h"
 #include "support/redis_server.h"
+#include "support/require.h"
 
 namespace tokenbroker::bench {
 namespace {
+
+using testing::Require;
 
 struct Options {
   std::vector<std::size_t> grants = {10'000, 100'000};
@@ -51,15 +54,6 @@ struct Options {
   double seconds = 10;
   std::size_t in_flight = 128;
 };
-
-template <typename T>
-T Require(absl::StatusOr<T> result) {
-  if (!result.ok()) {
-    std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
-    std::exit(1);
-  }
-  return *std::move(result);
-}
 
 // User and system time of all threads of this process, in seconds.
 double OwnCpu() {

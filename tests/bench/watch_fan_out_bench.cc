@@ -33,7 +33,6 @@
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "bench/bare_fan_out.h"
-#include "bench/require.h"
 #include "broker/broker.h"
 #include "callers/authenticator.h"
 #include "grpcpp/completion_queue.h"
@@ -44,11 +43,14 @@
 #include "rpc/token_broker_service.h"
 #include "storage/redis/redis_grant_store.h"
 #include "support/redis_server.h"
+#include "support/require.h"
 #include "telemetry/request_log.h"
 #include "tokenbroker/v1/token_broker.grpc.pb.h"
 
 namespace tokenbroker::bench {
 namespace {
+
+using testing::Require;
 
 constexpr std::size_t kTokenBytes = 1200;
 constexpr int kThreads = 2;  // of each server

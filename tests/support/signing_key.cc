@@ -1,30 +1,17 @@
 #include "support/signing_key.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "base/base64url.h"
 #include "jose/signature.h"
+#include "support/require.h"
 
 namespace tokenbroker::testing {
-namespace {
-
-template <typename T>
-T Require(absl::StatusOr<T> result) {
-  if (!result.ok()) {
-    std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
-    std::abort();
-  }
-  return *std::move(result);
-}
-
-}  // namespace
 
 SigningKey SigningKey::Generate(jose::Algorithm algorithm, std::string key_id) {
   return SigningKey(Require(jose::PrivateKey::Generate(algorithm, std::move(key_id))));

@@ -1,4 +1,4 @@
-// What a benchmark cannot go on without.
+// What a test or a benchmark cannot go on without.
 #pragma once
 
 #include <cstdio>
@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace tokenbroker::bench {
+namespace tokenbroker::testing {
 
 // The value of `result`; ends the process, saying why, where there is none.
 template <typename T>
@@ -19,4 +19,4 @@ T Require(absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-}  // namespace tokenbroker::bench
+}  // namespace tokenbroker::testing
